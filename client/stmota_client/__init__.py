@@ -1,0 +1,1 @@
+"""The command line and a plain Python client: one API call, then rendering."""

@@ -1,0 +1,1 @@
+"""The daemon: bridges, discovery, flash jobs, console logs, HTTP API, on trio."""

@@ -1,0 +1,117 @@
+"""A link: what the daemon's jobs see of an edge, wherever the edge is.
+
+Two kinds exist and jobs cannot tell them apart: `bridge_link.BridgeLink` (a bridge on the network) and
+`serial_link.SerialLink` (a serial port of this machine, executed in this process).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from stmota_protocol.messages import Console, ConsoleGap
+from stmota_protocol.steps import Batch, EdgeIdentity, Result, Unclaimed
+
+
+class LinkError(Exception):
+    """Root of what a link can raise."""
+
+
+class LinkLost(LinkError):
+    """The link is gone, and with it the results under way. What the edge did is to be found out."""
+
+
+class LinkHeld(LinkError):
+    """Another controller holds the bridge, or took it over."""
+
+    def __init__(self, holder_name: str, held_for_s: float) -> None:
+        self.holder_name = holder_name
+        self.held_for_s = held_for_s
+        super().__init__(f"held by {holder_name} for {held_for_s:.0f} s")
+
+
+class Run(ABC):
+    """One run of batches, used by one task. Results come in the order of the batches."""
+
+    @abstractmethod
+    def has_room_for(self, batch: Batch) -> bool:
+        """Whether the credit allows `submit(batch)` now. Always true when nothing is under way.
+
+        Raises ValueError for a batch that no amount of waiting makes room for.
+        """
+
+    @abstractmethod
+    def submit(self, batch: Batch) -> None:
+        """Send a batch ahead; does not wait. Raises `LinkLost`."""
+
+    @abstractmethod
+    async def result(self) -> Result:
+        """Wait for the oldest result not yet taken. Raises `LinkLost`. Cancellation loses none."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End the batch in hand at its next byte, skip the rest; their results still come. Never raises."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """No more batches: what the UART receives is console again. Never raises."""
+
+    @property
+    @abstractmethod
+    def under_way(self) -> int:
+        """Batches submitted whose results were not yet taken."""
+
+    async def execute(self, batch: Batch) -> Result:
+        """Submit one batch and wait for its result: lock step. Only when nothing is under way."""
+        self.submit(batch)
+        return await self.result()
+
+    async def pipeline(self, batches: Iterable[Batch]) -> AsyncIterator[tuple[Batch, Result]]:
+        """Keep the credit filled with `batches`; yield each with its result, in order.
+
+        After a result that is not done the rest are yielded as skipped, as the edge answers them;
+        no further batch is drawn from `batches`.
+        """
+        waiting: list[Batch] = []
+        failed = False
+        for batch in batches:
+            while not self.has_room_for(batch) and waiting:
+                result = await self.result()
+                failed = failed or not result.is_done
+                yield waiting.pop(0), result
+            if failed:
+                break
+            self.submit(batch)
+            waiting.append(batch)
+        for batch in waiting:
+            yield batch, await self.result()
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMap:
+    """How the edge's clock lies against the host's: `unix_s = edge_us / 1e6 + offset_s`."""
+
+    offset_s: float
+    round_trip_s: float
+
+    def unix_s(self, edge_us: int) -> float:
+        """Host time (seconds since the epoch) of an edge time."""
+        return edge_us / 1e6 + self.offset_s
+
+
+class Link(ABC):
+    """A working connection to one edge; lives inside the `async with` of whoever opened it."""
+
+    identity: EdgeIdentity
+    clock: ClockMap
+
+    @abstractmethod
+    def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
+        """Begin a run; an earlier one is over with it. Raises `LinkLost`."""
+
+    @abstractmethod
+    async def console(self) -> Console | ConsoleGap:
+        """Wait for the next console bytes. Raises `LinkLost` at the link's end. One task only."""
+
+    @abstractmethod
+    def acknowledge_console(self, position: int) -> None:
+        """All bytes before `position` are stored: the edge may forget them."""
