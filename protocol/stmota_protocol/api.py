@@ -96,7 +96,7 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
 """One exit code for each problem; a test keeps it complete."""
 
 
-class Problem(Wire):
+class Problem(Wire, frozen=True):
     """A failure as data: what, where, what to do."""
 
     code: ProblemCode
@@ -113,7 +113,7 @@ class Problem(Wire):
     """A matter of judgement: `--force` overrides it."""
 
 
-class DaemonGreeting(Wire):
+class DaemonGreeting(Wire, frozen=True):
     """`GET /v1/greeting`: who answers."""
 
     product: str
@@ -147,7 +147,7 @@ class BridgeOrigin(Enum):
     SERIAL = "serial"
 
 
-class Bridge(Wire):
+class Bridge(Wire, frozen=True):
     """One bridge, as `discover` shows it."""
 
     id: str | None
@@ -170,14 +170,14 @@ class Bridge(Wire):
     """Why it is unreachable or held."""
 
 
-class NetworkPlace(Wire, tag="network", tag_field="kind"):
+class NetworkPlace(Wire, frozen=True, tag="network", tag_field="kind"):
     """A static bridge on the network."""
 
     host: str
     port: int
 
 
-class SerialPlace(Wire, tag="serial", tag_field="kind"):
+class SerialPlace(Wire, frozen=True, tag="serial", tag_field="kind"):
     """A serial port of the daemon's machine. `reset` and `boot0` are `rts`, `dtr`, `!rts`, `!dtr` or None."""
 
     url: str
@@ -185,7 +185,7 @@ class SerialPlace(Wire, tag="serial", tag_field="kind"):
     boot0: str | None = None
 
 
-class AddBridge(Wire):
+class AddBridge(Wire, frozen=True):
     """`POST /v1/bridges`: add a bridge to the daemon's configuration."""
 
     name: str
@@ -201,7 +201,7 @@ class JobKind(Enum):
     RESET = "reset"
 
 
-class FlashOptions(Wire):
+class FlashOptions(Wire, frozen=True):
     """What to flash and how."""
 
     firmware: str
@@ -215,7 +215,7 @@ class FlashOptions(Wire):
     force: bool = False
 
 
-class JobRequest(Wire):
+class JobRequest(Wire, frozen=True):
     """`POST /v1/jobs`. `bridge` is a name or an id; None is the only one known."""
 
     kind: JobKind
@@ -254,7 +254,7 @@ class Phase(Enum):
     """Trouble: resync, read back, go on (may come between any others)."""
 
 
-class TargetInfo(Wire):
+class TargetInfo(Wire, frozen=True):
     """What a chip said of itself; None where it could not be read."""
 
     product_id: int
@@ -276,7 +276,7 @@ class TargetInfo(Wire):
     """Known defects and doubts that matter for this chip."""
 
 
-class FlashReport(Wire):
+class FlashReport(Wire, frozen=True):
     """What a finished flash did. Only what was seen is claimed."""
 
     target: TargetInfo
@@ -302,7 +302,7 @@ class FlashReport(Wire):
     """What the user should know or still do, e.g. power-cycle the board."""
 
 
-class Job(Wire):
+class Job(Wire, frozen=True):
     """A job and, once it has ended, what became of it."""
 
     id: str
@@ -321,7 +321,7 @@ class Job(Wire):
     """For `INFO`."""
 
 
-class StateEvent(Wire, tag="state", tag_field="type"):
+class StateEvent(Wire, frozen=True, tag="state", tag_field="type"):
     """The job moved to another state; an ending state carries the whole job."""
 
     number: int
@@ -330,7 +330,7 @@ class StateEvent(Wire, tag="state", tag_field="type"):
     job: Job
 
 
-class PhaseEvent(Wire, tag="phase", tag_field="type"):
+class PhaseEvent(Wire, frozen=True, tag="phase", tag_field="type"):
     """The job entered a phase. `total` bytes of progress to come, 0 where there is none."""
 
     number: int
@@ -341,7 +341,7 @@ class PhaseEvent(Wire, tag="phase", tag_field="type"):
     """For people: `erasing 32 pages`."""
 
 
-class ProgressEvent(Wire, tag="progress", tag_field="type"):
+class ProgressEvent(Wire, frozen=True, tag="progress", tag_field="type"):
     """Bytes of the phase done so far; merged for a slow reader."""
 
     number: int
@@ -353,7 +353,7 @@ class ProgressEvent(Wire, tag="progress", tag_field="type"):
     line_rate_share: float
 
 
-class NoteEvent(Wire, tag="note", tag_field="type"):
+class NoteEvent(Wire, frozen=True, tag="note", tag_field="type"):
     """Something people want to know: a retry, a doubt about the chip, a link that came back."""
 
     number: int
@@ -366,7 +366,7 @@ JobEvent: TypeAlias = StateEvent | PhaseEvent | ProgressEvent | NoteEvent
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
-class LogRecord(Wire, tag="log", tag_field="type"):
+class LogRecord(Wire, frozen=True, tag="log", tag_field="type"):
     """Console text of one board: a line, or a part of one. `text` has no line end."""
 
     number: int
@@ -381,21 +381,21 @@ class LogRecord(Wire, tag="log", tag_field="type"):
     """Bytes lost before this record (the bridge's ring overflowed while nobody was connected)."""
 
 
-class MissedEvent(Wire, tag="missed", tag_field="type"):
+class MissedEvent(Wire, frozen=True, tag="missed", tag_field="type"):
     """This subscriber was too slow: so many events were dropped; read them back from the store."""
 
     count: int
     resume_from: int
 
 
-class BridgeEvent(Wire, tag="bridge", tag_field="type"):
+class BridgeEvent(Wire, frozen=True, tag="bridge", tag_field="type"):
     """A bridge appeared or changed."""
 
     at: float
     bridge: Bridge
 
 
-class BridgeGone(Wire, tag="bridge-gone", tag_field="type"):
+class BridgeGone(Wire, frozen=True, tag="bridge-gone", tag_field="type"):
     """A bridge is no longer known."""
 
     at: float
@@ -403,7 +403,7 @@ class BridgeGone(Wire, tag="bridge-gone", tag_field="type"):
     name: str
 
 
-class JobChanged(Wire, tag="job", tag_field="type"):
+class JobChanged(Wire, frozen=True, tag="job", tag_field="type"):
     """A job moved to another state."""
 
     at: float

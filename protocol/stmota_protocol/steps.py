@@ -345,5 +345,3 @@ class EdgeIdentity:
     """Largest batch message in bytes."""
     supported_steps: frozenset[int]
     """Wire numbers of the steps it executes."""
-
-
