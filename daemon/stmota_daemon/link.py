@@ -5,7 +5,6 @@ Two kinds exist and jobs cannot tell them apart: `bridge_link.BridgeLink` (a bri
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from stmota_protocol.messages import Console, ConsoleGap
@@ -64,26 +63,6 @@ class Run(ABC):
         """Submit one batch and wait for its result: lock step. Only when nothing is under way."""
         self.submit(batch)
         return await self.result()
-
-    async def pipeline(self, batches: Iterable[Batch]) -> AsyncIterator[tuple[Batch, Result]]:
-        """Keep the credit filled with `batches`; yield each with its result, in order.
-
-        After a result that is not done the rest are yielded as skipped, as the edge answers them;
-        no further batch is drawn from `batches`.
-        """
-        waiting: list[Batch] = []
-        failed = False
-        for batch in batches:
-            while not self.has_room_for(batch) and waiting:
-                result = await self.result()
-                failed = failed or not result.is_done
-                yield waiting.pop(0), result
-            if failed:
-                break
-            self.submit(batch)
-            waiting.append(batch)
-        for batch in waiting:
-            yield batch, await self.result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,226 @@
+"""A chip's ROM bootloader over a board's link: enter, command, stream of commands, leave.
+
+Straight-line code for one task. After `Trouble` or `LinkLost` nothing is known of the chip's state, and
+the only way on is `enter`, which resets it. Cancellation leaves the run open: call `leave` under a
+shield.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+
+from stmota_daemon.entry import (
+    BY_HAND_REPEATS,
+    QUICK_REPEATS,
+    SYNC_REPEATS,
+    Heard,
+    into_application,
+    into_bootloader,
+    jump_to_application,
+    listen,
+)
+from stmota_daemon.link import Link, LinkLost, Run
+from stmota_daemon.trouble import Trouble
+from stmota_daemon.work import Board, Report, WorkFailed
+from stmota_protocol import an3155
+from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.steps import Batch, Cause, Line, Outcome, Result, Unclaimed
+
+LINK_WITHIN_S = 10.0
+"""How long a job waits for a bridge at its start: the daemon's longest back-off between two attempts."""
+LINK_BACK_WITHIN_S = 120.0
+"""How long a job that has begun waits for a lost bridge: a restarted router or bridge is back by then."""
+ATTEMPTS = 3
+"""Resets with sync until the ROM answers GET: one for the usual case, one for a glitch, one to be sure."""
+COMMANDS_PER_BATCH = 8
+"""2 KiB in 256-byte blocks, a page of most families: 0.2 s at 115200 baud, so that an abort is soon heard."""
+
+
+class Bootloader:
+    """The ROM bootloader of one board, as one job talks to it."""
+
+    def __init__(self, board: Board, report: Report, baud: int) -> None:
+        self.settings = an3155.rom_uart(baud)
+        self.version = 0
+        self.commands: frozenset[int] = frozenset()
+        self._board = board
+        self._report = report
+        self._link: Link | None = None
+        self._run: Run | None = None
+        self._link_within_s = LINK_WITHIN_S
+
+    @property
+    def link(self) -> Link:
+        """The link that the last `enter` used."""
+        if self._link is None:
+            message = "the bootloader has not been entered"
+            raise RuntimeError(message)
+        return self._link
+
+    async def enter(self) -> None:
+        """Reset into the ROM, sync, and ask what it can do, until GET is answered.
+
+        Raises `WorkFailed`: named after what was seen when the chip does not answer, `UNREACHABLE` when the
+        link does not come back.
+        """
+        heard = Heard(self.settings)
+        attempt = 0
+        while attempt < ATTEMPTS:
+            link = await self._attach()
+            try:
+                if await self._synchronised(link, heard) and await self._answers_get(heard):
+                    return
+            except LinkLost:
+                self._report.note("the link to the bridge was lost; waiting for it", warning=True)
+                continue
+            attempt += 1
+            if not heard.noise and not heard.nacks and attempt == 2:
+                break  # 6 s of silence: a third reset would hear the same
+        raise WorkFailed(heard.problem(self.link.identity.lines))
+
+    async def _attach(self) -> Link:
+        self._link = await self._board.link(self._link_within_s)
+        self._link_within_s = LINK_BACK_WITHIN_S
+        return self._link
+
+    async def _synchronised(self, link: Link, heard: Heard) -> bool:
+        lines = link.identity.lines
+        result = await self._try_sync(link, SYNC_REPEATS if lines & Line.NRST else QUICK_REPEATS)
+        if result.cause is Cause.SILENCE and not lines & Line.NRST:
+            self._report.note(
+                "this bridge has no NRST line: reset the board now, with BOOT0 high", warning=True
+            )
+            result = await self._try_sync(link, BY_HAND_REPEATS)
+        if result.is_done:
+            return True
+        _check_edge(result, self.settings.baud)
+        heard.add_attempt(result)
+        if result.got == an3155.NACK:  # in step already: a byte was pending (AN3155 §2)
+            return True
+        if result.cause is Cause.WRONG_BYTE:
+            heard.add_noise(await self._open_run(link).execute(listen()))
+        return False
+
+    async def _try_sync(self, link: Link, repeats: int) -> Result:
+        batch = into_bootloader(link.identity.lines, self.settings, repeats)
+        return await self._open_run(link).execute(batch)
+
+    def _open_run(self, link: Link) -> Run:
+        self._run = link.begin_run(Unclaimed.RESIDUE)
+        return self._run
+
+    async def _answers_get(self, heard: Heard) -> bool:
+        """Ask GET; a second time after one filler byte, should the ROM hold half a command."""
+        for realigned in (False, True):
+            if realigned:
+                await self._open_run(self.link).execute(Batch(an3155.realign()))
+            try:
+                reply = an3155.parse_get(await self.execute(an3155.get(self.settings)))
+            except Trouble as trouble:
+                heard.add_attempt(trouble.result)
+            except an3155.BadReply:
+                continue
+            else:
+                self.version, self.commands = reply.version, reply.commands
+                return True
+        return False
+
+    async def execute(self, command: an3155.Command) -> bytes:
+        """Run one command, lock step; return its reply's data.
+
+        Raises `Trouble`, after which only commands that do no harm when misread may follow (a NACK leaves
+        the ROM idle, AN3155 §3), or `LinkLost`.
+        """
+        packed = an3155.packed(command)
+        result = await self._usable_run().execute(packed.batch)
+        self._check(packed, result)
+        return packed.replies(result)[0]
+
+    async def stream(
+        self, commands: Iterable[an3155.Command], at_once: int = COMMANDS_PER_BATCH
+    ) -> AsyncIterator[tuple[an3155.Packed, Result]]:
+        """Run many commands, sent ahead to the edge as far as the credit goes; yield each batch when done.
+
+        Raises `Trouble` for the first command that fails; what was sent behind it was skipped by the edge.
+        """
+        credit = self.link.identity.credit
+        most_bytes = min(self.link.identity.max_batch, credit // 3)  # one in hand, one ready, one coming
+        run = self._usable_run()
+        waiting: list[an3155.Packed] = []
+        for packed in an3155.pack(commands, at_once, most_bytes):
+            while waiting and not run.has_room_for(packed.batch):
+                yield await self._next_result(run, waiting)
+            run.submit(packed.batch)
+            waiting.append(packed)
+        while waiting:
+            yield await self._next_result(run, waiting)
+
+    async def _next_result(self, run: Run, waiting: list[an3155.Packed]) -> tuple[an3155.Packed, Result]:
+        result = await run.result()
+        packed = waiting.pop(0)
+        self._check(packed, result)
+        return packed, result
+
+    def _usable_run(self) -> Run:
+        """The open run, or a new one where a failed batch stopped it."""
+        if self._run is None or self._run.under_way:
+            return self._open_run(self.link)
+        return self._run
+
+    def _check(self, packed: an3155.Packed, result: Result) -> None:
+        if result.is_done:
+            return
+        self._run = None
+        _check_edge(result, self.settings.baud)
+        index, step = packed.locate(result.failed_step or 0)
+        raise Trouble(packed.commands[index], step, result)
+
+    async def settle(self) -> None:
+        """After a NACK: drop a second one that some ROMs send (protocol.md §6: F05x, F2, F40x, L1)."""
+        await self._usable_run().execute(Batch(an3155.realign()[1:]))
+
+    def abort(self) -> None:
+        """End what the edge has in hand. Never raises, never waits."""
+        if self._run is not None:
+            self._run.abort()
+
+    async def leave(self, go_address: int | None = None) -> None:
+        """Start the application: by reset with BOOT0 low, or by GO where `go_address` says so.
+
+        From here on the UART is console again. Raises `LinkLost`, or `Trouble` when GO was refused.
+        """
+        link = self.link
+        run = link.begin_run(Unclaimed.CONSOLE)
+        self._run = None
+        lines, console = link.identity.lines, self._board.console
+        if go_address is None:
+            result = await run.execute(into_application(lines, console))
+        else:
+            result = await run.execute(jump_to_application(lines, go_address, console))
+        run.end()
+        if go_address is not None and not result.is_done:
+            low_steps = 1 if lines & Line.BOOT0 else 0
+            raise Trouble(an3155.go(go_address), max((result.failed_step or 0) - low_steps, 0), result)
+        _check_edge(result, console.baud)
+
+
+def _check_edge(result: Result, baud: int) -> None:
+    """Turn what only the edge's owner can mend into the job's failure."""
+    if result.cause is Cause.UNSUPPORTED:
+        raise WorkFailed(
+            Problem(
+                code=ProblemCode.FAILED,
+                message=f"the bridge cannot do step {result.failed_step} of this batch at {baud} baud",
+                remedy="try another --baud; a bridge on a plain socket:// port cannot change parity or baud",
+                step="configure",
+            )
+        )
+    if result.cause is Cause.PORT:
+        raise WorkFailed(
+            Problem(
+                code=ProblemCode.UNREACHABLE,
+                message="the bridge's serial port failed",
+                remedy="was its adapter unplugged? Check it at the bridge, then try again",
+                step="port",
+            )
+        )
+    if result.outcome is Outcome.ABORTED:
+        raise LinkLost

@@ -1,0 +1,149 @@
+"""Into the ROM bootloader and out again, as batches: lines, waits, sync.
+
+Times and order: reference manual of each family, AN2606's start-up table, AN3155 §2. Which lines the
+bridge has decides what can be done; a board without them is asked for by hand.
+"""
+
+from dataclasses import dataclass, field
+
+from stmota_daemon.trouble import errors_text
+from stmota_protocol import an3155
+from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.steps import (
+    Batch,
+    Cause,
+    Configure,
+    Discard,
+    Line,
+    LineErrors,
+    ReceiveUntilQuiet,
+    Result,
+    SetLines,
+    Step,
+    UartSettings,
+    Wait,
+)
+
+RESET_LOW_US = 10_000
+"""NRST low: chips need 0.3 to 20 us; 10 ms also discharges a capacitor of 100 nF on a 40 k pull-up."""
+START_UP_US = 20_000
+"""From reset to the first 0x7F: enough for most families; the others are asked again every 20 ms."""
+SYNC_REPEATS = 150
+"""Times 20 ms: 3 s, more than the slowest start-up known (L47x without LSE, 2.56 s, AN2606)."""
+QUICK_REPEATS = 5
+"""Times 20 ms: is the ROM there already? For boards that the bridge cannot reset."""
+BY_HAND_REPEATS = 1500
+"""Times 20 ms: 30 s for a person to reset the board."""
+
+RESET_BOTH = Line.NRST | Line.BOOT0
+
+
+def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
+    """Reset with BOOT0 high, as far as the lines are there, and sync."""
+    steps: list[Step] = []
+    high = SetLines(lines & Line.BOOT0, lines & Line.BOOT0)
+    if lines & Line.NRST:
+        steps += [SetLines(lines & RESET_BOTH, lines & Line.BOOT0), Configure(settings), Wait(RESET_LOW_US)]
+        steps += [SetLines(Line.NRST, Line.NRST), Wait(START_UP_US)]
+    elif lines & Line.BOOT0:
+        steps += [high, Configure(settings)]
+    else:
+        steps += [Configure(settings)]
+    # What the pins did at reset is no answer; and a line that never is quiet must not hold us up.
+    steps.append(Discard(quiet_us=1_000, within_us=50_000))
+    return Batch((*steps, *an3155.synchronise(repeats)))
+
+
+def into_application(lines: Line, console: UartSettings) -> Batch:
+    """Reset with BOOT0 low and set the console's UART; without NRST only the latter and BOOT0."""
+    steps: list[Step] = []
+    if lines & Line.NRST:
+        steps += [SetLines(lines & RESET_BOTH, Line(0)), Wait(RESET_LOW_US), Discard(0, 0)]
+        steps += [Configure(console), SetLines(Line.NRST, Line.NRST)]
+    else:
+        if lines & Line.BOOT0:
+            steps.append(SetLines(Line.BOOT0, Line(0)))
+        steps.append(Configure(console))
+    return Batch(tuple(steps))
+
+
+def jump_to_application(lines: Line, address: int, console: UartSettings) -> Batch:
+    """GO, with BOOT0 low for the resets to come; then the console's UART."""
+    low = (SetLines(Line.BOOT0, Line(0)),) if lines & Line.BOOT0 else ()
+    return Batch((*low, *an3155.go(address).steps, Configure(console)))
+
+
+def listen() -> Batch:
+    """Collect what the chip says by itself: to tell an application from noise."""
+    return Batch((ReceiveUntilQuiet(quiet_us=50_000, cap=64, within_us=200_000),))
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came back while the ROM was being asked; says which wire to look at."""
+
+    settings: UartSettings
+    asked_s: float = 0.0
+    nacks: int = 0
+    noise: bytearray = field(default_factory=bytearray)
+    errors: LineErrors = field(default_factory=LineErrors)
+
+    def add_attempt(self, result: Result) -> None:
+        """Take in a failed attempt to sync."""
+        self.asked_s += (result.ended_us - result.started_us) / 1e6
+        self.noise += result.residue
+        if result.errors:
+            self.errors = result.errors
+        if result.cause is Cause.WRONG_BYTE and result.got == an3155.NACK:
+            self.nacks += 1
+        elif result.cause is Cause.WRONG_BYTE and result.got is not None:
+            self.noise.append(result.got)
+
+    def add_noise(self, result: Result) -> None:
+        """Take in what `listen` brought."""
+        self.noise += result.output(0) + result.residue
+
+    def problem(self, lines: Line) -> Problem:
+        """Name the failure after what was seen."""
+        if self.noise:
+            return self._garbage(lines)
+        if self.nacks:
+            return self._problem(
+                ProblemCode.NACKED,
+                "only 0x1F (NACK) came back",
+                "is NRST wired to the bridge? The ROM seems to be in the middle of another conversation:"
+                " power-cycle the board, or look for a second device on the same line",
+                "0x1F",
+            )
+        return self._silence(lines)
+
+    def _silence(self, lines: Line) -> Problem:
+        missing = [line.name for line in (Line.NRST, Line.BOOT0) if line not in lines]
+        by_hand = f"; this bridge has no {' and no '.join(map(str, missing))} line" if missing else ""
+        return self._problem(
+            ProblemCode.SILENT,
+            f"nothing came back{by_hand}",
+            "is the board powered, ground joined, the bridge's TX on the chip's bootloader RX (PA10 on most)"
+            " and its RX on the chip's TX (PA9), NRST and BOOT0 wired? Chips with nBOOT_SEL, nSWBOOT0,"
+            " BOOT_LOCK or TZEN may ignore BOOT0, and RDP level 2 has no bootloader",
+            "nothing",
+        )
+
+    def _garbage(self, lines: Line) -> Problem:
+        noise = bytes(self.noise[:16])
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in noise)
+        looks_like_text = sum(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in noise) > 0.8 * len(noise) > 2
+        wire = "BOOT0" if Line.BOOT0 in lines else "BOOT0 (this bridge does not drive it)"
+        remedy = (
+            f"the application seems to run: is {wire} high at reset, and does NRST reset the chip?"
+            if looks_like_text
+            else "wrong parity or baud? The ROM talks 8E1: an adapter or a bridge that cannot do even parity"
+            f" gives this; so does an application that runs because {wire} is not high at reset."
+            " Try --baud 57600"
+        )
+        message = f'bytes came that are no answer: {noise.hex(" ")} ("{text}"){errors_text(self.errors)}'
+        return self._problem(ProblemCode.GARBAGE, message, remedy, noise.hex(" "))
+
+    def _problem(self, code: ProblemCode, message: str, remedy: str, got: str) -> Problem:
+        asked = f"sync: 0x7F at {self.settings} for {self.asked_s:.1f} s: {message}"
+        return Problem(code=code, message=asked, remedy=remedy, step="sync", expected="ACK (0x79)", got=got)

@@ -1,0 +1,289 @@
+"""ST's ROM bootloader protocol on USART (AN3155) as commands made of steps, and parsers of the replies.
+
+Pure arithmetic: bytes and times in, bytes and times out. A `Command` is one whole command of the ROM;
+`pack` puts several into one batch. Nothing is ever sent ahead to the chip: each packet's ACK is
+expected before the next packet is sent.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, unique
+from functools import reduce
+from operator import xor
+
+from stmota_protocol.steps import (
+    Batch,
+    Discard,
+    Expect,
+    OnSilence,
+    Parity,
+    Receive,
+    ReceiveCounted,
+    ReceiveUntilQuiet,
+    Result,
+    Send,
+    Step,
+    UartSettings,
+)
+from stmota_protocol.wire import charge
+
+ACK = 0x79  # AN3155 §3
+NACK = 0x1F  # AN3155 §3
+SYNC = 0x7F  # AN3155 §2: the ROM measures its bits to find the baud
+
+MAX_BLOCK = 256
+"""Bytes one READ MEMORY or WRITE MEMORY moves. AN3155 §3.4, §3.6."""
+
+ANSWER_WITHIN_US = 500_000
+"""A command without work is answered at once (0.16 to 0.4 ms measured); the bound is stm32flash's figure."""
+SYNC_EVERY_US = 20_000
+"""Pause between two 0x7F: longer than any answer but that of an F105 with PA9 high (105 ms)."""
+READ_MARGIN_US = 200_000
+"""What a read may take beyond its bytes' wire time: no figure in ST's documents, so generous."""
+
+
+@unique
+class Code(IntEnum):
+    """Command codes. AN3155 table 2."""
+
+    GET = 0x00
+    GET_VERSION = 0x01
+    GET_ID = 0x02
+    READ_MEMORY = 0x11
+    GO = 0x21
+    WRITE_MEMORY = 0x31
+    ERASE = 0x43
+    EXTENDED_ERASE = 0x44
+    SPECIAL = 0x50
+    EXTENDED_SPECIAL = 0x51
+    WRITE_PROTECT = 0x63
+    WRITE_UNPROTECT = 0x73
+    READOUT_PROTECT = 0x82
+    READOUT_UNPROTECT = 0x92
+    GET_CHECKSUM = 0xA1
+
+    @property
+    def title(self) -> str:
+        """The command's name as AN3155 prints it."""
+        return self.name.replace("_", " ")
+
+
+class BadReply(ValueError):
+    """The chip's reply is not what AN3155 describes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the ROM: its steps, and what it is about."""
+
+    code: Code
+    steps: tuple[Step, ...]
+    address: int | None = None
+    length: int = 0
+    """Bytes it moves or erases, for progress."""
+
+    @property
+    def reply_step(self) -> int:
+        """Number of the step that brings the reply's data: the last one."""
+        return len(self.steps) - 1
+
+    def __str__(self) -> str:
+        """`WRITE MEMORY 0x08000400, 256 bytes`: as AN3155 would say it."""
+        where = "" if self.address is None else f" 0x{self.address:08X}"
+        return f"{self.code.title}{where}" + (f", {self.length} bytes" if self.length else "")
+
+
+def rom_uart(baud: int) -> UartSettings:
+    """How the ROM talks: 8 data bits, even parity, one stop bit. AN3155 §2."""
+    return UartSettings(baud, parity=Parity.EVEN)
+
+
+def checksum(data: Iterable[int]) -> int:
+    """XOR of all bytes. AN3155 §3."""
+    return reduce(xor, data, 0)
+
+
+def _ack(within_us: int = ANSWER_WITHIN_US) -> Expect:
+    return Expect(ACK, within_us)
+
+
+def _opening(code: Code) -> tuple[Step, ...]:
+    return Send(bytes((code, code ^ 0xFF))), _ack()
+
+
+def _address(address: int) -> Send:
+    packet = address.to_bytes(4, "big")
+    return Send(packet + bytes((checksum(packet),)))
+
+
+def synchronise(repeats: int) -> tuple[Step, ...]:
+    """Send 0x7F until it is acknowledged; a stray 0x00 from the reset is passed over.
+
+    AN3155 §2; the 0x00: seen by stm32flash's users. NACK fails the steps with `got` 0x1F: the ROM was in
+    step already and a byte was pending (see `realign`).
+    """
+    return (
+        Send(bytes((SYNC,))),
+        Expect(ACK, SYNC_EVERY_US, b"\x00", OnSilence.REPEAT, repeat_back=1, repeat_times=repeats),
+    )
+
+
+def realign() -> tuple[Step, ...]:
+    """One byte that completes a half-received command as an illegal one, and drop the NACK.
+
+    Only right after a sync: as an erase's argument a filler could do harm.
+    """
+    return Send(bytes((SYNC,))), Discard(quiet_us=SYNC_EVERY_US, within_us=ANSWER_WITHIN_US)
+
+
+def get(settings: UartSettings) -> Command:
+    """GET: bootloader version and the commands it has.
+
+    The reply is read until quiet, not by its count: the ROM 9.0 of the H74x counts two too many.
+    """
+    quiet_us = max(5_000, settings.wire_time_us(3))
+    until_quiet = ReceiveUntilQuiet(quiet_us, cap=64, within_us=ANSWER_WITHIN_US)
+    return Command(Code.GET, (*_opening(Code.GET), until_quiet))
+
+
+@dataclass(frozen=True, slots=True)
+class GetReply:
+    """The ROM's protocol version (0x31 is 3.1) and command codes, unknown ones included."""
+
+    version: int
+    commands: frozenset[int]
+
+
+def parse_get(data: bytes) -> GetReply:
+    """Parse what follows GET's first ACK: count, version, codes, ACK. Raises `BadReply`."""
+    if len(data) < 3 or data[-1] != ACK:
+        message = f"GET answered {data.hex(' ') or 'nothing'}: no list that ends in ACK"
+        raise BadReply(message)
+    version, commands = data[1], frozenset(data[2:-1])
+    if Code.GET not in commands:
+        message = f"GET answered {data.hex(' ')}: its list lacks GET itself"
+        raise BadReply(message)
+    return GetReply(version, commands)
+
+
+def get_id() -> Command:
+    """GET ID: the product id."""
+    reply = ReceiveCounted(1, extra=2, cap=16, within_us=ANSWER_WITHIN_US)
+    return Command(Code.GET_ID, (*_opening(Code.GET_ID), reply))
+
+
+def parse_get_id(data: bytes) -> int:
+    """Parse count, product id, ACK. Raises `BadReply`.
+
+    A BlueNRG-style ROM counts 2 and has a one-byte id in the third byte (AN2606).
+    """
+    if len(data) < 3 or data[-1] != ACK:
+        message = f"GET ID answered {data.hex(' ') or 'nothing'}: no id that ends in ACK"
+        raise BadReply(message)
+    if data[0] == 1:
+        return int.from_bytes(data[1:3], "big")
+    return data[-2]
+
+
+def read_memory(address: int, length: int, settings: UartSettings) -> Command:
+    """READ MEMORY: 1 to 256 bytes. The reply is exactly `length` bytes."""
+    if not 1 <= length <= MAX_BLOCK:
+        message = f"READ MEMORY moves 1 to {MAX_BLOCK} bytes, not {length}"
+        raise ValueError(message)
+    count = length - 1
+    steps = (
+        *_opening(Code.READ_MEMORY),
+        _address(address),
+        _ack(),
+        Send(bytes((count, count ^ 0xFF))),
+        _ack(),
+        Receive(length, settings.wire_time_us(length) + READ_MARGIN_US),
+    )
+    return Command(Code.READ_MEMORY, steps, address, length)
+
+
+def write_memory(address: int, data: bytes, within_us: int) -> Command:
+    """WRITE MEMORY: 1 to 256 bytes, acknowledged within `within_us` of the last byte once programmed."""
+    if not 1 <= len(data) <= MAX_BLOCK:
+        message = f"WRITE MEMORY moves 1 to {MAX_BLOCK} bytes, not {len(data)}"
+        raise ValueError(message)
+    packet = bytes((len(data) - 1,)) + data
+    steps = (
+        *_opening(Code.WRITE_MEMORY),
+        _address(address),
+        _ack(),
+        Send(packet + bytes((checksum(packet),))),
+        _ack(within_us),
+    )
+    return Command(Code.WRITE_MEMORY, steps, address, len(data))
+
+
+def erase(code: int, units: Sequence[int], within_us: int, address: int, length: int) -> Command:
+    """ERASE (0x43) or EXTENDED ERASE (0x44) of the given page or sector numbers.
+
+    `within_us` bounds the whole erase; `address` and `length` say what it covers, for people.
+    """
+    width, limit = (
+        (2, 0xFFF0) if code == Code.EXTENDED_ERASE else (1, 0xFF)
+    )  # from there on special: §3.7, §3.8
+    if not 1 <= len(units) <= limit:
+        message = f"an erase names 1 to {limit} units, not {len(units)}"
+        raise ValueError(message)
+    packet = b"".join(number.to_bytes(width, "big") for number in (len(units) - 1, *units))
+    steps = (*_opening(Code(code)), Send(packet + bytes((checksum(packet),))), _ack(within_us))
+    return Command(Code(code), steps, address, length)
+
+
+def go(address: int) -> Command:
+    """GO: the ROM loads the stack pointer from `address` and jumps to the word behind it."""
+    return Command(Code.GO, (*_opening(Code.GO), _address(address), _ack()), address)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Whole commands in one batch."""
+
+    commands: tuple[Command, ...]
+    batch: Batch
+
+    def locate(self, step: int) -> tuple[int, int]:
+        """The command a step belongs to, and the step's number within it."""
+        for index, command in enumerate(self.commands):
+            if step < len(command.steps):
+                return index, step
+            step -= len(command.steps)
+        message = f"the batch has no step {step}"
+        raise IndexError(message)
+
+    def replies(self, result: Result) -> tuple[bytes, ...]:
+        """The data each command's last step brought back, in order."""
+        found: list[bytes] = []
+        base = 0
+        outputs = {output.step: output.data for output in result.outputs}
+        for command in self.commands:
+            found.append(outputs.get(base + command.reply_step, b""))
+            base += len(command.steps)
+        return tuple(found)
+
+
+def packed(*commands: Command) -> Packed:
+    """Put these commands into one batch."""
+    return Packed(commands, Batch(tuple(step for command in commands for step in command.steps)))
+
+
+def pack(commands: Iterable[Command], most_commands: int, most_bytes: int) -> Iterator[Packed]:
+    """Group commands into batches of at most `most_commands`, charged at most `most_bytes`.
+
+    A command that is larger than that on its own still makes a batch.
+    """
+    group: list[Command] = []
+    group_bytes = 0
+    for command in commands:
+        command_bytes = charge(Batch(command.steps))
+        if group and (len(group) >= most_commands or group_bytes + command_bytes > most_bytes):
+            yield packed(*group)
+            group, group_bytes = [], 0
+        group.append(command)
+        group_bytes += command_bytes
+    if group:
+        yield packed(*group)
