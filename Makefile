@@ -31,6 +31,10 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Rebuilds the image that `make demo` flashes; needs gcc-arm-none-eabi.
+firmware-sample:
+	$(MAKE) -C simulator/sample_firmware
+
 # Rewrites the pinned versions and their hashes; review the diff.
 constraints: setup
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
