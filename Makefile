@@ -20,6 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 test: check
 	$(BIN)/pytest -n auto
 
+demo: setup
+	$(BIN)/python docs/demo.py
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
