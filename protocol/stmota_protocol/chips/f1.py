@@ -31,6 +31,7 @@ CHIPS = (
         layout=(Units(128, 1 * KIB),),
         ram_size=20 * KIB,
         ram_reserved=512,
+        may_hold_more=True,
         option_bytes=((0x1FFF_F800, 0x1FFF_F80F),),
         system_memory=((0x1FFF_F000, 0x1FFF_F7FF),),
         flash_size_register=0x1FFF_F7E0,

@@ -139,6 +139,8 @@ class Chip:
     more_ram: tuple[tuple[int, int], ...] = ()
     """Other RAM where a stack may lie, (start, size), by the data sheets: only to judge a stack pointer."""
 
+    may_hold_more: bool = False
+    """Parts often hold more flash than the size register says, up to `flash_size_max`."""
     option_bytes: tuple[tuple[int, int], ...] = ()
     """Ranges (first, last address). On newer families these are registers of the flash interface."""
     system_memory: tuple[tuple[int, int], ...] = ()

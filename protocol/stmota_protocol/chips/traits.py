@@ -39,7 +39,9 @@ class Traits:
     """256 bytes."""
     max_units_per_erase: int
     pause_after_erase_us: int
-    """To wait after each erase command's ACK, because this ROM acknowledges too early."""
+    """To wait after an erase command's ACK, because this ROM acknowledges too early."""
+    pause_from_address: int
+    """Erase units from this address on need that pause (the others do not)."""
     over_unerased: OverUnerased
     empty_check: bool
     """Empty flash boots the ROM, and only a power-on or an option reload makes the chip look again."""
@@ -72,6 +74,7 @@ def traits(chip: Chip, bootloader_version: int | None) -> Traits:
         program_block_max_us=timing.block.allow_us,
         max_units_per_erase=_max_units(chip),
         pause_after_erase_us=0,
+        pause_from_address=chip.flash_start,
         over_unerased=_over_unerased(chip),
         empty_check=chip.family in _EMPTY_CHECK_FAMILIES or chip.product_id in _EMPTY_CHECK_PRODUCTS,
         defects=(),
@@ -104,6 +107,7 @@ class Quirk:
     text: str
     one_by_one: bool = False
     pause_after_erase_us: int = 0
+    pause_from_address: int | None = None
 
     def holds_for(self, version: int | None) -> bool:
         """Whether it must be reckoned with; an unknown version may have it."""
@@ -115,6 +119,7 @@ class Quirk:
             found,
             max_units_per_erase=1 if self.one_by_one else found.max_units_per_erase,
             pause_after_erase_us=max(found.pause_after_erase_us, self.pause_after_erase_us),
+            pause_from_address=self.pause_from_address or found.pause_from_address,
             defects=(*found.defects, self.text),
         )
 
@@ -143,7 +148,8 @@ QUIRKS: tuple[Quirk, ...] = (
         _versions(0x90, 0x91),
         "bootloader V9.0/V9.1 acknowledges erases in bank 2 too early, and GO without its first ACK",
         one_by_one=True,
-        pause_after_erase_us=6_000_000,
+        pause_after_erase_us=6_000_000,  # one sector's longest erase, DS12110: 4 s, and half of it again
+        pause_from_address=0x0810_0000,
     ),
     Quirk(0x450, _versions(0xD2, 0xD3), "bootloader V13.2/V13.3: GO and bank erase do not work"),
     Quirk(0x483, _versions(0x92), "bootloader V9.2: reads between writes return 0xFF"),

@@ -1,0 +1,170 @@
+"""Whether an image suits a chip: found before the first erase.
+
+Facts (it does not fit) refuse for good; judgements (this does not look like firmware) can be overridden,
+because images for offset bootloaders, data-only files and clones with more flash are legitimate.
+"""
+
+from collections.abc import Sequence
+
+from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.chips.layout import EraseUnit
+from stmota_protocol.chips.model import KIB, Chip, Family
+from stmota_protocol.images import Image, ImageRefused, Looks, recognise
+
+_TRUSTZONE = frozenset({Family.L5, Family.U3, Family.U5, Family.H5, Family.WBA})
+_SECURE_FLASH = 0x0C00_0000
+"""Where TrustZone families show the flash to secure code."""
+_SECURE_RAM_OFFSET = 0x1000_0000
+"""From 0x20000000 to the secure alias 0x30000000."""
+_ITCM_FLASH = 0x0020_0000
+"""Where F7 shows the flash on the ITCM bus."""
+_SRAM_REGION = (0x2000_0000, 0x2000_0000)
+"""The Cortex-M SRAM region, (start, size): for a chip whose RAM no source tells."""
+_FORCE = (
+    "check the file and the board; --force flashes it all the same (data only, or a bootloader of its own)"
+)
+_MAX_VECTORS_CHECKED = 4
+
+
+def flash_size_for(image: Image, chip: Chip, size_read: int | None, *, force: bool = False) -> int:
+    """Return the flash size to plan with: what the register says, or the table's largest.
+
+    Raises `ImageRefused` if the image reaches beyond it. Where a part often holds more than it says
+    (F103x8), that is a judgement: with `force` the table's largest counts, if the image fits that.
+    """
+    size = min(size_read or chip.flash_size_max, chip.flash_size_max)
+    needed = image.end - chip.flash_start
+    if needed <= size:
+        return size
+    clone = chip.may_hold_more and needed <= chip.flash_size_max
+    if clone and force:
+        return chip.flash_size_max
+    message = (
+        f"the image ends at 0x{image.end:08X}, but the flash of {chip.name} ends at "
+        f"0x{chip.flash_start + size:08X} ({size // KIB} KiB)"
+    )
+    remedy = (
+        f"many of these parts hold {chip.flash_size_max // KIB} KiB whatever they say; --force tries"
+        if clone
+        else "build for this chip's flash size, or check which chip is on the board"
+    )
+    raise ImageRefused(_does_not_fit(message, remedy, image.end - 1, overridable=clone))
+
+
+def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> tuple[Problem, ...]:
+    """Check that the image lies in the flash, aligned.
+
+    Raises `ImageRefused` for what is certain. Returns judgements, which `force` may override.
+    """
+    for segment in image.segments:
+        _check_inside(segment.address, segment.end, chip, units)
+    if image.start % chip.write_alignment:
+        message = (
+            f"the image starts at 0x{image.start:08X}, but {chip.name} is programmed in units of "
+            f"{chip.write_alignment} bytes"
+        )
+        remedy = f"give an address that is a multiple of {chip.write_alignment}"
+        raise ImageRefused(_does_not_fit(message, remedy, image.start))
+    unit = next(unit for unit in units if unit.address <= image.start < unit.end)
+    if unit.address == image.start:
+        return ()
+    message = (
+        f"the image starts at 0x{image.start:08X}, inside erase unit {unit.index} (0x{unit.address:08X}): "
+        "what stands before it there would be erased"
+    )
+    remedy = f"start at 0x{unit.address:08X} or another erase unit; --force erases it all the same"
+    return (_does_not_fit(message, remedy, image.start, overridable=True),)
+
+
+def _check_inside(start: int, end: int, chip: Chip, units: Sequence[EraseUnit]) -> None:
+    at = start
+    for unit in units:
+        if unit.address <= at < unit.end:
+            at = unit.end
+        if at >= end:
+            return
+    message = f"the image covers 0x{at:08X}, where {chip.name} has no flash"
+    first = units[0].address
+    remedy = f"flash starts at 0x{first:08X} and ends at 0x{units[-1].end:08X}; check --address and the chip"
+    raise ImageRefused(_does_not_fit(message, remedy, at))
+
+
+def _does_not_fit(message: str, remedy: str, address: int, *, overridable: bool = False) -> Problem:
+    return Problem(
+        code=ProblemCode.DOES_NOT_FIT,
+        message=message,
+        remedy=remedy,
+        step="check",
+        address=address,
+        overridable=overridable,
+    )
+
+
+def check_vector_table(image: Image, chip: Chip) -> Problem | None:
+    """Judge whether the image's first words can be this chip's vector table; None: they can.
+
+    Looks at the initial stack pointer, the reset, NMI and HardFault vectors (entry facts, "Image sanity test").
+    """
+    words = image.first_words(_MAX_VECTORS_CHECKED)
+    doubt = _vector_doubt(words, image, chip)
+    if doubt is None:
+        return None
+    looks = recognise(image.segments[0].data)
+    seen = f" (it looks like {looks.value})" if looks is not Looks.BINARY else ""
+    return Problem(
+        code=ProblemCode.NOT_FIRMWARE,
+        message=f"the image is no firmware for {chip.name}{seen}: {doubt}",
+        remedy=_FORCE,
+        step="check",
+        address=image.start,
+        overridable=True,
+    )
+
+
+def _vector_doubt(words: tuple[int, ...], image: Image, chip: Chip) -> str | None:
+    if len(words) < 2:
+        return f"with {image.size} bytes it is too short for a vector table"
+    stack, reset = words[:2]
+    rams = ram_ranges(chip)
+    if stack % 4 or not any(start < stack <= end for start, end in rams):
+        return f"its first word 0x{stack:08X} is no stack pointer into RAM ({_ranges_text(rams)})"
+    flash = _flash_address(reset & ~1, chip)
+    if not reset & 1 or flash is None:
+        return f"its reset vector 0x{reset:08X} is no Thumb address in flash"
+    if not image.holds(flash):
+        return f"its reset vector 0x{reset:08X} points outside the image"
+    for name, vector in zip(("NMI", "HardFault"), words[2:], strict=False):
+        if vector and not (vector & 1 and _is_code(vector & ~1, chip)):
+            return f"its {name} vector 0x{vector:08X} is no Thumb address in flash or RAM"
+    return None
+
+
+def ram_ranges(chip: Chip) -> tuple[tuple[int, int], ...]:
+    """Return the chip's RAM as (start, end), the end exclusive: where a stack may lie."""
+    start, size = (chip.ram_start, chip.ram_size) if chip.ram_size else _SRAM_REGION
+    ranges = [(start, start + size), *((first, first + length) for first, length in chip.more_ram)]
+    if chip.family in _TRUSTZONE:
+        ranges.append((start + _SECURE_RAM_OFFSET, start + size + _SECURE_RAM_OFFSET))
+    return tuple(ranges)
+
+
+def _flash_address(address: int, chip: Chip) -> int | None:
+    """Return where in flash `address` is, through the families' aliases; None if it is not flash."""
+    bases = [chip.flash_start]
+    if chip.family in _TRUSTZONE:
+        bases.append(_SECURE_FLASH)
+    if chip.family is Family.F7:
+        bases.append(_ITCM_FLASH)
+    for base in bases:
+        if base <= address < base + chip.flash_size_max:
+            return chip.flash_start + address - base
+    return None
+
+
+def _is_code(address: int, chip: Chip) -> bool:
+    in_ram = any(start <= address < end for start, end in ram_ranges(chip))
+    return in_ram or _flash_address(address, chip) is not None
+
+
+def _ranges_text(ranges: tuple[tuple[int, int], ...]) -> str:
+    return ", ".join(f"0x{start:08X} to 0x{end:08X}" for start, end in ranges)
