@@ -203,6 +203,17 @@ class Configure:
     settings: UartSettings
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownStep:
+    """A step from the wire that this version does not understand: its number, length or a value in it.
+
+    A batch that holds one is never begun: it fails at this step with `Cause.UNSUPPORTED`.
+    """
+
+    number: int
+    payload: bytes
+
+
 Step: TypeAlias = (
     Send
     | Expect
@@ -214,6 +225,7 @@ Step: TypeAlias = (
     | Sense
     | Wait
     | Configure
+    | UnknownStep
 )
 
 
@@ -252,6 +264,8 @@ class Cause(IntEnum):
     """This edge lacks the step, the line or the UART setting."""
     PORT = 6
     """The edge's own UART failed (a USB adapter was unplugged)."""
+    OTHER = 0xFF
+    """A cause that this version does not know, from an edge newer than the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,3 +359,5 @@ class EdgeIdentity:
     """Largest batch message in bytes."""
     supported_steps: frozenset[int]
     """Wire numbers of the steps it executes."""
+    console_ring: int = 0
+    """Bytes of console it keeps for a controller that has not acknowledged them; 0: not told."""

@@ -1,0 +1,39 @@
+"""The numbers both sides of the bridge protocol keep to: caps in bytes and times in seconds.
+
+Each stands in BRIDGE_PROTOCOL.md too. Changing one downwards breaks peers: treat them as wire format.
+"""
+
+HEADER_BYTES = 4
+"""Length u16, type u8, port u8."""
+MAX_PAYLOAD = 0xFFFF
+"""What the length field can say. Only results come near it."""
+MAX_FRAME = HEADER_BYTES + MAX_PAYLOAD
+MAX_SMALL_FRAME = HEADER_BYTES + 1024
+"""Every frame before Welcome, and every frame to a bridge whose largest batch is not larger than this:
+a stranger makes nobody buffer more."""
+
+MAX_NAME_BYTES = 64
+"""Names of bridges and controllers. mDNS announces at most 63 of them (RFC 6763 §4.1.1)."""
+MAX_FIRMWARE_BYTES = 32
+MAX_TEXT_BYTES = 200
+"""Closing's text: one sentence."""
+MAX_SKIP = 16
+"""Bytes one Expect may pass over: kept in the step itself by a firmware that does not allocate."""
+MAX_CONSOLE_DATA = 1024
+"""Console bytes in one frame: 11 ms at 921600 baud, and a log line is never held up by a longer one."""
+
+UNIQUE_ID_BYTES = 8
+BOOT_ID_BYTES = 8
+CONTROLLER_ID_BYTES = 16
+"""A UUID's worth: made once at random, never handed out by anyone."""
+
+KEEP_ALIVE_S = 3.0
+"""Each side sends something at least this often: two may be lost before the peer counts as dead."""
+DEAD_PEER_S = 9.0
+"""A peer silent for this long is dead: three keep-alives, and below the 10 s that users are promised."""
+HELLO_WITHIN_S = 5.0
+"""A connection that has not said hello by then is closed: a few round trips of a bad link."""
+MAX_WAITING_CONNECTIONS = 4
+"""Connections before Welcome. They never hold the controller's place."""
+SAFE_LINES_AFTER_S = 10.0
+"""Lines go to their safe levels when no controller came back for this long."""

@@ -1,0 +1,265 @@
+"""Steps as bytes: number u8, length of the arguments u16, arguments; little-endian.
+
+A step from the wire that is not wholly understood (its number, its length, a value) becomes
+`UnknownStep`, so that the batch can be answered FAILED/UNSUPPORTED and the connection lives on. A step
+never gains arguments: a new meaning gets a new number. Tables for people: BRIDGE_PROTOCOL.md.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from struct import Struct
+from struct import error as StructError  # noqa: N812  (it is a class, whatever the struct module calls it)
+
+from stmota_protocol.frames import Malformed
+from stmota_protocol.limits import MAX_SKIP
+from stmota_protocol.steps import (
+    Configure,
+    Discard,
+    Expect,
+    Line,
+    OnSilence,
+    Parity,
+    Receive,
+    ReceiveCounted,
+    ReceiveUntilQuiet,
+    Rs485,
+    Send,
+    Sense,
+    SetLines,
+    Step,
+    StopBits,
+    UartSettings,
+    UnknownStep,
+    Wait,
+)
+from stmota_protocol.wire_numbers import StepNumber
+
+STEP_HEADER = Struct("<BH")
+"""Number, length of the arguments."""
+_EXPECT = Struct("<BIBHH")
+"""Good byte, within_us, on_silence, repeat_back, repeat_times; the bytes to skip follow."""
+_RECEIVE = Struct("<HI")
+_COUNTED = Struct("<BHHI")
+_UNTIL_QUIET = Struct("<IHI")
+_DISCARD = Struct("<II")
+_SET_LINES = Struct("<BB")
+_WAIT = Struct("<I")
+_CONFIGURE = Struct("<IBBBBB")
+
+OUTPUT_HEADER_BYTES = 4
+"""Step u16, length u16, before each output in a result."""
+ARRIVAL_BYTES = 6
+"""Step u16, after_us u32."""
+DISCARD_OUTPUT_BYTES = 4
+SENSE_OUTPUT_BYTES = 2
+
+
+_FIXED_BYTES: dict[type[Step], int] = {
+    Send: 0,
+    Expect: _EXPECT.size,
+    Receive: _RECEIVE.size,
+    ReceiveCounted: _COUNTED.size,
+    ReceiveUntilQuiet: _UNTIL_QUIET.size,
+    Discard: _DISCARD.size,
+    SetLines: _SET_LINES.size,
+    Sense: 0,
+    Wait: _WAIT.size,
+    Configure: _CONFIGURE.size,
+    UnknownStep: 0,
+}
+
+
+def step_bytes(step: Step) -> int:
+    """Length of the step on the wire, header included."""
+    length = STEP_HEADER.size + _FIXED_BYTES[type(step)]
+    match step:
+        case Send():
+            return length + len(step.data)
+        case Expect():
+            return length + len(step.skip)
+        case UnknownStep():
+            return length + len(step.payload)
+        case _:
+            return length
+
+
+def largest_return_bytes(step: Step) -> int:
+    """The most this step can add to its batch's result: its output with header, or its arrival."""
+    match step:
+        case Expect():
+            return ARRIVAL_BYTES
+        case Receive():
+            return OUTPUT_HEADER_BYTES + step.length
+        case ReceiveCounted() | ReceiveUntilQuiet():
+            return OUTPUT_HEADER_BYTES + step.cap
+        case Discard():
+            return OUTPUT_HEADER_BYTES + DISCARD_OUTPUT_BYTES
+        case Sense():
+            return OUTPUT_HEADER_BYTES + SENSE_OUTPUT_BYTES
+        case _:
+            return 0
+
+
+def encode_step(step: Step) -> bytes:
+    """Bytes of one step. Raises ValueError or struct.error for values the wire cannot say."""
+    match step:
+        case Send():
+            return _with_header(StepNumber.SEND, step.data)
+        case Expect():
+            return _with_header(StepNumber.EXPECT, _expect_arguments(step))
+        case Receive():
+            return _with_header(StepNumber.RECEIVE, _RECEIVE.pack(step.length, step.within_us))
+        case ReceiveCounted():
+            _require(step.count_bytes in (1, 2), f"a count of {step.count_bytes} bytes; 1 or 2 are possible")
+            fields = (step.count_bytes, step.extra, step.cap, step.within_us)
+            return _with_header(StepNumber.RECEIVE_COUNTED, _COUNTED.pack(*fields))
+        case ReceiveUntilQuiet():
+            packed = _UNTIL_QUIET.pack(step.quiet_us, step.cap, step.within_us)
+            return _with_header(StepNumber.RECEIVE_UNTIL_QUIET, packed)
+        case Discard():
+            return _with_header(StepNumber.DISCARD, _DISCARD.pack(step.quiet_us, step.within_us))
+        case _:
+            return _encode_other(step)
+
+
+def _encode_other(step: SetLines | Sense | Wait | Configure | UnknownStep) -> bytes:
+    match step:
+        case SetLines():
+            return _with_header(StepNumber.SET_LINES, _SET_LINES.pack(step.mask, step.levels))
+        case Sense():
+            return _with_header(StepNumber.SENSE, b"")
+        case Wait():
+            return _with_header(StepNumber.WAIT, _WAIT.pack(step.wait_us))
+        case Configure():
+            return _with_header(StepNumber.CONFIGURE, _configure_arguments(step.settings))
+        case UnknownStep():
+            return _with_header(step.number, step.payload)
+
+
+def encode_steps(steps: tuple[Step, ...]) -> bytes:
+    """Bytes of a batch's steps, one behind the other. Raises ValueError naming the step that is wrong."""
+    encoded: list[bytes] = []
+    for index, step in enumerate(steps):
+        try:
+            encoded.append(encode_step(step))
+        except (ValueError, StructError) as error:
+            message = f"step {index}: {error}"
+            raise ValueError(message) from error
+    for wrong in _wrong_repeats(steps):
+        message = f"step {wrong}: an Expect repeats from a step of its batch, and only one of a batch does"
+        raise ValueError(message)
+    return b"".join(encoded)
+
+
+def decode_steps(data: bytes, offset: int, count: int) -> tuple[tuple[Step, ...], int]:
+    """Read `count` steps from `offset` on; return them and where they end.
+
+    Raises `Malformed` only when a step's length passes the end of `data`.
+    """
+    steps: list[Step] = []
+    total = len(data)
+    for _ in range(count):
+        arguments_at = offset + STEP_HEADER.size
+        if arguments_at > total:
+            message = f"a batch of {count} steps that ends after {len(steps)}"
+            raise Malformed(message)
+        number, length = STEP_HEADER.unpack_from(data, offset)
+        offset = arguments_at + length
+        if offset > total:
+            message = f"step {len(steps)} of {length} bytes passes the message's end"
+            raise Malformed(message)
+        steps.append(_decode_step(number, data[arguments_at:offset]))
+    for wrong in list(_wrong_repeats(steps)):
+        steps[wrong] = UnknownStep(StepNumber.EXPECT, encode_step(steps[wrong])[STEP_HEADER.size :])
+    return tuple(steps), offset
+
+
+def _decode_step(number: int, arguments: bytes) -> Step:
+    decoder = _DECODERS.get(number)
+    if decoder is None:
+        return UnknownStep(number, arguments)
+    try:
+        return decoder(arguments)
+    except (ValueError, StructError):
+        return UnknownStep(number, arguments)
+
+
+def _wrong_repeats(steps: Sequence[Step]) -> Iterator[int]:
+    """Numbers of the Expects that may not repeat as they say: to before the batch, or as its second."""
+    seen = False
+    for index, step in enumerate(steps):
+        if isinstance(step, Expect) and step.on_silence is OnSilence.REPEAT:
+            if seen or not 1 <= step.repeat_back <= index:
+                yield index
+            else:
+                seen = True
+
+
+def _with_header(number: int, arguments: bytes) -> bytes:
+    return STEP_HEADER.pack(number, len(arguments)) + arguments
+
+
+def _require(is_right: bool, message: str) -> None:
+    if not is_right:
+        raise ValueError(message)
+
+
+def _expect_arguments(step: Expect) -> bytes:
+    _require(len(step.skip) <= MAX_SKIP, f"{len(step.skip)} bytes to skip; the most is {MAX_SKIP}")
+    fields = (step.good, step.within_us, step.on_silence, step.repeat_back, step.repeat_times)
+    return _EXPECT.pack(*fields) + step.skip
+
+
+def _decode_expect(arguments: bytes) -> Expect:
+    good, within_us, on_silence, repeat_back, repeat_times = _EXPECT.unpack_from(arguments)
+    skip = arguments[_EXPECT.size :]
+    _require(len(skip) <= MAX_SKIP, "too many bytes to skip")
+    return Expect(good, within_us, skip, OnSilence(on_silence), repeat_back, repeat_times)
+
+
+def _decode_counted(arguments: bytes) -> ReceiveCounted:
+    step = ReceiveCounted(*_COUNTED.unpack(arguments))
+    _require(step.count_bytes in (1, 2), "count of neither 1 nor 2 bytes")
+    return step
+
+
+def _decode_set_lines(arguments: bytes) -> SetLines:
+    mask, levels = _SET_LINES.unpack(arguments)
+    return SetLines(Line(mask), Line(levels))
+
+
+def _decode_sense(arguments: bytes) -> Sense:
+    _require(not arguments, "Sense has no arguments")
+    return Sense()
+
+
+def _configure_arguments(settings: UartSettings) -> bytes:
+    _require(settings.baud > 0, "0 baud")
+    return _CONFIGURE.pack(
+        settings.baud,
+        settings.data_bits,
+        settings.parity,
+        settings.stop_bits,
+        settings.rs485,
+        settings.echo,
+    )
+
+
+def _decode_configure(arguments: bytes) -> Configure:
+    baud, data_bits, parity, stop_bits, rs485, echo = _CONFIGURE.unpack(arguments)
+    _require(baud > 0 and echo <= 1, "baud or echo out of range")
+    settings = UartSettings(baud, data_bits, Parity(parity), StopBits(stop_bits), Rs485(rs485), bool(echo))
+    return Configure(settings)
+
+
+_DECODERS: dict[int, Callable[[bytes], Step]] = {
+    StepNumber.SEND: Send,
+    StepNumber.EXPECT: _decode_expect,
+    StepNumber.RECEIVE: lambda arguments: Receive(*_RECEIVE.unpack(arguments)),
+    StepNumber.RECEIVE_COUNTED: _decode_counted,
+    StepNumber.RECEIVE_UNTIL_QUIET: lambda arguments: ReceiveUntilQuiet(*_UNTIL_QUIET.unpack(arguments)),
+    StepNumber.DISCARD: lambda arguments: Discard(*_DISCARD.unpack(arguments)),
+    StepNumber.SET_LINES: _decode_set_lines,
+    StepNumber.SENSE: _decode_sense,
+    StepNumber.WAIT: lambda arguments: Wait(*_WAIT.unpack(arguments)),
+    StepNumber.CONFIGURE: _decode_configure,
+}
