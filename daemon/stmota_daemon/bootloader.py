@@ -16,6 +16,7 @@ from stmota_daemon.entry import (
     into_bootloader,
     jump_to_application,
     listen,
+    without_reset,
 )
 from stmota_daemon.link import Link, LinkLost, Run
 from stmota_daemon.trouble import Trouble
@@ -48,6 +49,11 @@ class Bootloader:
         self._link_within_s = LINK_WITHIN_S
 
     @property
+    def is_attached(self) -> bool:
+        """Whether there has been a link, and so lines that may have been driven."""
+        return self._link is not None
+
+    @property
     def link(self) -> Link:
         """The link that the last `enter` used."""
         if self._link is None:
@@ -64,7 +70,7 @@ class Bootloader:
         heard = Heard(self.settings)
         attempt = 0
         while attempt < ATTEMPTS:
-            link = await self._attach()
+            link = await self.attach()
             try:
                 if await self._synchronised(link, heard) and await self._answers_get(heard):
                     return
@@ -76,7 +82,8 @@ class Bootloader:
                 break  # 6 s of silence: a third reset would hear the same
         raise WorkFailed(heard.problem(self.link.identity.lines))
 
-    async def _attach(self) -> Link:
+    async def attach(self) -> Link:
+        """Take the board's link as it is now, or wait for it. Raises `WorkFailed` (`UNREACHABLE`)."""
         self._link = await self._board.link(self._link_within_s)
         self._link_within_s = LINK_BACK_WITHIN_S
         return self._link
@@ -200,6 +207,14 @@ class Bootloader:
             low_steps = 1 if lines & Line.BOOT0 else 0
             raise Trouble(an3155.go(go_address), max((result.failed_step or 0) - low_steps, 0), result)
         _check_edge(result, console.baud)
+
+    async def stay(self) -> None:
+        """Leave the chip in the ROM with BOOT0 low, for the next reset; the UART is console again."""
+        link = self.link
+        run = link.begin_run(Unclaimed.CONSOLE)
+        self._run = None
+        await run.execute(without_reset(link.identity.lines, self._board.console))
+        run.end()
 
 
 def _check_edge(result: Result, baud: int) -> None:

@@ -41,12 +41,11 @@ RESET_BOTH = Line.NRST | Line.BOOT0
 def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
     """Reset with BOOT0 high, as far as the lines are there, and sync."""
     steps: list[Step] = []
-    high = SetLines(lines & Line.BOOT0, lines & Line.BOOT0)
     if lines & Line.NRST:
         steps += [SetLines(lines & RESET_BOTH, lines & Line.BOOT0), Configure(settings), Wait(RESET_LOW_US)]
         steps += [SetLines(Line.NRST, Line.NRST), Wait(START_UP_US)]
     elif lines & Line.BOOT0:
-        steps += [high, Configure(settings)]
+        steps += [SetLines(Line.BOOT0, Line.BOOT0), Configure(settings)]
     else:
         steps += [Configure(settings)]
     # What the pins did at reset is no answer; and a line that never is quiet must not hold us up.
@@ -55,22 +54,25 @@ def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
 
 
 def into_application(lines: Line, console: UartSettings) -> Batch:
-    """Reset with BOOT0 low and set the console's UART; without NRST only the latter and BOOT0."""
-    steps: list[Step] = []
-    if lines & Line.NRST:
-        steps += [SetLines(lines & RESET_BOTH, Line(0)), Wait(RESET_LOW_US), Discard(0, 0)]
-        steps += [Configure(console), SetLines(Line.NRST, Line.NRST)]
-    else:
-        if lines & Line.BOOT0:
-            steps.append(SetLines(Line.BOOT0, Line(0)))
-        steps.append(Configure(console))
-    return Batch(tuple(steps))
+    """Reset with BOOT0 low, and set the console's UART while nothing can be sent yet."""
+    if not lines & Line.NRST:
+        return without_reset(lines, console)
+    low, released = SetLines(lines & RESET_BOTH, Line(0)), SetLines(Line.NRST, Line.NRST)
+    return Batch((low, Wait(RESET_LOW_US), Discard(0, 0), Configure(console), released))
+
+
+def without_reset(lines: Line, console: UartSettings) -> Batch:
+    """BOOT0 low for the resets to come, and the console's UART."""
+    return Batch((*_boot0_low(lines), Configure(console)))
 
 
 def jump_to_application(lines: Line, address: int, console: UartSettings) -> Batch:
     """GO, with BOOT0 low for the resets to come; then the console's UART."""
-    low = (SetLines(Line.BOOT0, Line(0)),) if lines & Line.BOOT0 else ()
-    return Batch((*low, *an3155.go(address).steps, Configure(console)))
+    return Batch((*_boot0_low(lines), *an3155.go(address).steps, Configure(console)))
+
+
+def _boot0_low(lines: Line) -> tuple[Step, ...]:
+    return (SetLines(Line.BOOT0, Line(0)),) if lines & Line.BOOT0 else ()
 
 
 def listen() -> Batch:

@@ -6,7 +6,7 @@ expected before the next packet is sent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 from functools import reduce
 from operator import xor
@@ -237,6 +237,11 @@ def erase(code: int, units: Sequence[int], within_us: int, address: int, length:
 def go(address: int) -> Command:
     """GO: the ROM loads the stack pointer from `address` and jumps to the word behind it."""
     return Command(Code.GO, (*_opening(Code.GO), _address(address), _ack()), address)
+
+
+def followed_by(command: Command, *steps: Step) -> Command:
+    """The command with steps behind it that bring no reply, such as a wait."""
+    return replace(command, steps=(*command.steps, *steps))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,98 @@
+"""What is wrong with an image or a chip, found before the first erase.
+
+A refusal of fact stands; one of judgement is overridden by `force`, and then becomes a note.
+"""
+
+from stmota_protocol.chips.boot import boot_lockout
+from stmota_protocol.chips.protection import write_protected_units
+
+from stmota_daemon.target import Target
+from stmota_daemon.work import Report, WorkFailed
+from stmota_protocol.api import FlashOptions, Problem, ProblemCode
+from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, units_of
+from stmota_protocol.image_checks import check_place, check_vector_table, flash_size_for
+from stmota_protocol.images import Image, ImageRefused, binary_image
+from stmota_protocol.plan import FlashPlan, plan
+
+
+def check_file(data: bytes, options: FlashOptions) -> None:
+    """Refuse what is no raw binary whatever the chip. Raises `WorkFailed`."""
+    try:
+        binary_image(data, options.address or 0, options.filename)
+    except ImageRefused as refused:
+        raise WorkFailed(refused.problem) from refused
+
+
+def checked_plan(target: Target, data: bytes, options: FlashOptions, report: Report) -> FlashPlan:
+    """Plan the flash, or raise `WorkFailed` with the first thing that speaks against it."""
+    if target.is_read_protected:
+        raise WorkFailed(_read_protected(target))
+    address = target.chip.flash_start if options.address is None else options.address
+    try:
+        image = binary_image(data, address, options.filename)
+        size = flash_size_for(image, target.chip, target.register_flash_size, force=options.force)
+        units = units_of(target.chip, size, target.option_bytes)
+        found = plan(image, units, target.chip, target.traits)
+        judgements = list(check_place(image, target.chip, units))
+    except ImageRefused as refused:
+        raise WorkFailed(refused.problem) from refused
+    except LayoutUnknown as unknown:
+        raise WorkFailed(_layout_unknown(unknown)) from unknown
+    judgements += _judgements(target, image)
+    for problem in judgements:
+        _refuse(problem, report, force=options.force)
+    _check_write_protection(target, found)
+    return found
+
+
+def _judgements(target: Target, image: Image) -> list[Problem]:
+    found = [check_vector_table(image, target.chip)]
+    lock_out = boot_lockout(target.chip, target.option_bytes)
+    if lock_out is not None:
+        found.append(
+            Problem(
+                code=ProblemCode.WOULD_LOCK_OUT,
+                message=f"once flash is not empty the chip would ignore BOOT0: {lock_out.reason}",
+                remedy=lock_out.remedy,
+                step="check",
+                overridable=True,
+            )
+        )
+    return [problem for problem in found if problem is not None]
+
+
+def _refuse(problem: Problem, report: Report, *, force: bool) -> None:
+    if not (force and problem.overridable):
+        raise WorkFailed(problem)
+    report.note(f"{problem.message} (overridden by --force)", warning=True)
+
+
+def _check_write_protection(target: Target, found: FlashPlan) -> None:
+    protected = write_protected_units(target.chip, target.option_bytes, found.units)
+    if protected:
+        raise WorkFailed(_write_protected(protected))
+
+
+def _write_protected(units: tuple[EraseUnit, ...]) -> Problem:
+    where = ", ".join(f"0x{unit.address:08X}" for unit in units[:4]) + (", …" if len(units) > 4 else "")
+    return Problem(
+        code=ProblemCode.PROTECTED,
+        message=f"the image covers write-protected flash: {len(units)} erase units ({where})",
+        remedy="remove the write protection first (WRITE UNPROTECT; stmota has no command for it yet)",
+        step="check",
+        address=units[0].address,
+    )
+
+
+def _read_protected(target: Target) -> Problem:
+    return Problem(
+        code=ProblemCode.PROTECTED,
+        message=f"{target.chip.name} is read-protected (RDP level 1): the ROM refuses to read and write",
+        remedy="remove the protection first, which erases the whole chip (READOUT UNPROTECT; stmota has no"
+        " command for it yet)",
+        step="check",
+    )
+
+
+def _layout_unknown(unknown: LayoutUnknown) -> Problem:
+    return Problem(code=ProblemCode.WRONG_CHIP, message=unknown.message, remedy=unknown.remedy, step="check")

@@ -1,0 +1,76 @@
+"""Out of the bootloader after a flash, and what can honestly be said of the application then."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from stmota_daemon.bootloader import ATTEMPTS, Bootloader
+from stmota_daemon.link import LinkLost
+from stmota_daemon.target import Target
+from stmota_daemon.trouble import Trouble
+from stmota_daemon.work import Board, Report, WorkFailed
+from stmota_protocol.api import Phase, Problem, ProblemCode
+from stmota_protocol.steps import Line
+
+BOOT_LINE_WITHIN_S = 1.0
+"""How long to watch the log for a sign of life: applications that print at all do so within it."""
+BOTH_LINES = Line.NRST | Line.BOOT0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What was seen of the start; `started` as in `FlashReport`."""
+
+    started: bool | None
+    evidence: str | None
+    note: str | None
+
+
+async def end_flash(
+    board: Board, bootloader: Bootloader, report: Report, target: Target, address: int, *, start: bool
+) -> Ending:
+    """Start the application at `address` and watch for it, or stay in the ROM.
+
+    By GO where a reset would lead back to the ROM: chips with an empty check that look only at power-on
+    (protocol.md, extra family facts), and boards whose lines are not all wired. Raises `WorkFailed`
+    (`NOT_STARTED`) when the chip could not even be told.
+    """
+    lines = bootloader.link.identity.lines
+    by_go = target.traits.empty_check or lines & BOTH_LINES != BOTH_LINES
+    if not start:
+        await _insist(bootloader, report, bootloader.stay)
+        return Ending(False, None, "left in its bootloader, as asked: `stmota reset` starts the application")
+    report.phase(Phase.START, 0, f"starting the application by {'GO' if by_go else 'reset'}")
+    mark = board.log_mark()
+    await _insist(bootloader, report, lambda: bootloader.leave(address if by_go else None))
+    evidence = await board.log_text_since(mark, BOOT_LINE_WITHIN_S)
+    note = (
+        None if Line.BOOT0 in lines else "this bridge has no BOOT0 line: set BOOT0 low before the next reset"
+    )
+    return Ending(True if evidence else None, evidence, note)
+
+
+async def _insist(bootloader: Bootloader, report: Report, leave: Callable[[], Awaitable[None]]) -> None:
+    """Leave; after trouble enter again and leave once more, so that the chip's state is known."""
+    text = ""
+    for attempt in range(ATTEMPTS):
+        try:
+            if attempt:
+                await bootloader.enter()
+            await leave()
+        except (Trouble, LinkLost) as error:
+            text = str(error) or "the link to the bridge was lost"
+            report.note(f"{text}; once more", warning=True)
+        except WorkFailed as failed:
+            raise WorkFailed(_not_started(failed.problem.message)) from failed
+        else:
+            return
+    raise WorkFailed(_not_started(text))
+
+
+def _not_started(why: str) -> Problem:
+    return Problem(
+        code=ProblemCode.NOT_STARTED,
+        message=f"the image is in the flash, but its start failed: {why}",
+        remedy="reset or power-cycle the board with BOOT0 low",
+        step="start",
+    )

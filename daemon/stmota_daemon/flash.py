@@ -1,0 +1,101 @@
+"""The flash job: parse, enter, identify, check, erase, write, verify, leave, and watch it start.
+
+A straight-line coroutine. Whatever ends it early, cancellation included, the chip is taken out of the
+middle of a command: reset with BOOT0 low. Until the very end the first block is missing, so that what is
+left then boots nothing.
+"""
+
+from contextlib import suppress
+
+import trio
+
+from stmota_daemon.bootloader import ATTEMPTS, Bootloader
+from stmota_daemon.checks import check_file, checked_plan
+from stmota_daemon.ending import Ending, end_flash
+from stmota_daemon.link import LinkError, LinkLost
+from stmota_daemon.programming import Programming
+from stmota_daemon.target import Target, describe, identify
+from stmota_daemon.trouble import Trouble
+from stmota_daemon.work import Board, Report, WorkFailed
+from stmota_protocol.api import FlashOptions, FlashReport, Phase
+from stmota_protocol.plan import FlashPlan
+
+CLEAN_UP_WITHIN_S = 5.0
+"""For the reset at the end of a job that failed or was cancelled: the batch takes 10 ms and a round trip."""
+
+
+async def flash(board: Board, report: Report, image_file: bytes, options: FlashOptions) -> FlashReport:
+    """Flash `image_file`. Raises `WorkFailed`; cancelled or failed, the chip is left reset."""
+    check_file(image_file, options)
+    report.phase(Phase.CONNECT, 0, f"connecting to {board.name}")
+    bootloader = Bootloader(board, report, options.baud)
+    try:
+        target = await recognise(bootloader, report)
+        report.phase(Phase.CHECK, 0, "checking the image against the chip")
+        plan = checked_plan(target, image_file, options, report)
+        programming = Programming(bootloader, report, target, plan, verify=options.verify)
+        await programming.run()
+        ending = await end_flash(
+            board, bootloader, report, target, plan.first_unit.address, start=options.start
+        )
+    except BaseException:
+        await reset_quietly(bootloader)
+        raise
+    return _report(target, plan, programming, bootloader, ending, verified=options.verify)
+
+
+async def recognise(bootloader: Bootloader, report: Report) -> Target:
+    """Enter the ROM and identify the chip; once more from the start after trouble. Raises `WorkFailed`."""
+    attempt = 1
+    while True:
+        report.phase(Phase.ENTER, 0, "entering the bootloader")
+        await bootloader.enter()
+        report.phase(Phase.IDENTIFY, 0, "identifying the chip")
+        try:
+            return await identify(bootloader)
+        except LinkLost:
+            report.note("the link to the bridge was lost; waiting for it", warning=True)
+        except Trouble as trouble:
+            if attempt == ATTEMPTS:
+                raise WorkFailed(trouble.problem()) from trouble
+            report.note(f"{trouble}; once more", warning=True)
+            attempt += 1
+
+
+async def reset_quietly(bootloader: Bootloader) -> None:
+    """Take the chip out of whatever it is in: abort, then reset with BOOT0 low, if the link is there."""
+    with trio.move_on_after(CLEAN_UP_WITHIN_S, shield=True), suppress(LinkError, WorkFailed, Trouble):
+        bootloader.abort()
+        if bootloader.is_attached:
+            await bootloader.attach()
+            await bootloader.leave()
+
+
+def _report(
+    target: Target,
+    plan: FlashPlan,
+    programming: Programming,
+    bootloader: Bootloader,
+    ending: Ending,
+    *,
+    verified: bool,
+) -> FlashReport:
+    pace = programming.pace
+    seconds = max(pace.seconds, 1e-6)
+    wire_us = bootloader.settings.wire_time_us(plan.image_bytes) * (2 if verified else 1)
+    return FlashReport(
+        target=describe(target),
+        address=plan.last_block.address,
+        length=plan.image_bytes,
+        written=plan.written_bytes,
+        erased_units=len(plan.units),
+        verified=verified,
+        started=ending.started,
+        started_evidence=ending.evidence,
+        seconds=seconds,
+        phase_seconds=pace.phase_seconds,
+        bytes_per_s=plan.image_bytes / seconds,
+        line_rate_share=wire_us / 1e6 / seconds,
+        recoveries=programming.recoveries,
+        note=ending.note,
+    )

@@ -1,0 +1,168 @@
+"""Who the chip is: product id, flash size, unique id, option bytes, protection, read in few round trips."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from stmota_protocol.chips.boot import boot_options
+from stmota_protocol.chips.protection import read_protection, write_protection
+
+from stmota_daemon.bootloader import Bootloader
+from stmota_daemon.trouble import Trouble
+from stmota_daemon.work import WorkFailed
+from stmota_protocol import an3155
+from stmota_protocol.api import Problem, ProblemCode, TargetInfo
+from stmota_protocol.chips import Chip, Dialect, RegisterRead, chip_by_product_id
+from stmota_protocol.chips.option_bytes import option_reads
+from stmota_protocol.chips.traits import Traits, traits
+
+VECTORS_BYTES = 8
+"""Initial stack pointer and reset vector."""
+UNREADABLE_SIZES = (0, 0xFFFF)
+"""What a flash size register says when it says nothing (erased, or an engineering sample)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a chip told of itself; None where it would not."""
+
+    chip: Chip
+    traits: Traits
+    protocol_version: int
+    """Of the bootloader's protocol, from GET: 0x31 is 3.1."""
+    rom_version: int | None
+    """Of the ROM itself, from its id byte: 0xB3 is 11.3."""
+    commands: frozenset[int]
+    register_flash_size: int | None
+    """Bytes, from the chip's register."""
+    unique_id: bytes | None
+    option_bytes: Mapping[int, bytes]
+    vectors: bytes | None
+    """First words of the flash; None when the chip refuses to be read."""
+
+    @property
+    def is_read_protected(self) -> bool:
+        """Whether READ MEMORY is refused: RDP level 1 (AN3155 §3.4)."""
+        return self.vectors is None
+
+    @property
+    def flash_size(self) -> int:
+        """Bytes: the register's, else the largest of the table."""
+        return self.register_flash_size or self.chip.flash_size_max
+
+    @property
+    def erase_code(self) -> int:
+        """ERASE or EXTENDED ERASE: what GET lists (never both, AN3155 §3.7)."""
+        extended = an3155.Code.EXTENDED_ERASE
+        return extended if extended in self.commands else an3155.Code.ERASE
+
+
+async def identify(bootloader: Bootloader) -> Target:
+    """Read all of it.
+
+    Raises `WorkFailed` (`WRONG_CHIP`) for a chip that is not in the table, `Trouble`, `LinkLost`.
+    """
+    chip = await _chip(bootloader)
+    where = [RegisterRead(chip.flash_start, VECTORS_BYTES)]
+    where += [read for read in (chip.size_read, chip.uid_read) if read is not None]
+    if chip.bootloader_id is not None:
+        where.append(RegisterRead(chip.bootloader_id, 1))
+    options = option_reads(chip)
+    held = await read_several(bootloader, [*where, *options])
+    rom_id = held.get(RegisterRead(chip.bootloader_id, 1)) if chip.bootloader_id is not None else None
+    rom_version = rom_id[0] if rom_id else None
+    return Target(
+        chip=chip,
+        traits=traits(chip, rom_version),
+        protocol_version=bootloader.version,
+        rom_version=rom_version,
+        commands=bootloader.commands,
+        register_flash_size=_flash_size(chip, held),
+        unique_id=_unique_id(chip, held),
+        option_bytes={read.address: data for read in options if (data := held.get(read)) is not None},
+        vectors=held.get(where[0]),
+    )
+
+
+async def _chip(bootloader: Bootloader) -> Chip:
+    product_id = an3155.parse_get_id(await bootloader.execute(an3155.get_id()))
+    chip = chip_by_product_id(product_id)
+    if chip is None:
+        message = f"the chip says product id 0x{product_id:03X}, which is in no table of stmota's"
+        raise WorkFailed(_wrong_chip(message, "is it an STM32? Please report the id and the chip's name"))
+    if chip.dialect is Dialect.BLUENRG:
+        message = f"{chip.name} speaks another bootloader protocol than AN3155"
+        raise WorkFailed(_wrong_chip(message, "this family is not supported; use ST's own tools"))
+    return chip
+
+
+def _wrong_chip(message: str, remedy: str) -> Problem:
+    step = an3155.Code.GET_ID.title
+    return Problem(code=ProblemCode.WRONG_CHIP, message=message, remedy=remedy, step=step)
+
+
+async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) -> dict[RegisterRead, bytes]:
+    """Read places that the chip may refuse; those it refused are left out.
+
+    All are sent ahead; a refusal flushes what is behind it, which is then sent again. A chip that falls
+    silent over a read (some ROMs do not NACK a bad address) is reset, and that place left out.
+    """
+    held: dict[RegisterRead, bytes] = {}
+    left = list(reads)
+    while left:
+        commands = [an3155.read_memory(read.address, read.length, bootloader.settings) for read in left]
+        try:
+            async with aclosing(bootloader.stream(commands, at_once=1)) as answers:
+                async for packed, result in answers:
+                    read = left.pop(0)
+                    held[read] = packed.replies(result)[0]
+        except Trouble as trouble:
+            left.pop(0)
+            if trouble.was_refused:
+                await bootloader.settle()
+            else:
+                await bootloader.enter()
+    return held
+
+
+def _flash_size(chip: Chip, held: Mapping[RegisterRead, bytes]) -> int | None:
+    read = chip.size_read
+    if read is None or read not in held:
+        return None
+    kib = int.from_bytes(held[read][read.offset : read.offset + 2], "little")
+    return None if kib in UNREADABLE_SIZES else kib * 1024
+
+
+def _unique_id(chip: Chip, held: Mapping[RegisterRead, bytes]) -> bytes | None:
+    read = chip.uid_read
+    if read is None or read not in held:
+        return None
+    data = held[read][read.offset :]
+    return b"".join(data[offset : offset + 4] for offset in chip.uid_words)
+
+
+def describe(target: Target) -> TargetInfo:
+    """What a person or a program is told of the chip."""
+    chip = target.chip
+    notes = [
+        text for text in (chip.notes, chip.layout_note, chip.disagreement, *target.traits.defects) if text
+    ]
+    if chip.single_source:
+        notes.append("only one source has this chip's figures; treat them with doubt")
+    rom = f", ROM {target.rom_version >> 4}.{target.rom_version & 0xF}" if target.rom_version else ""
+    protected = write_protection(chip, target.option_bytes)
+    return TargetInfo(
+        product_id=chip.product_id,
+        chip=chip.name,
+        family=chip.family.value,
+        bootloader_version=f"protocol {target.protocol_version >> 4}.{target.protocol_version & 0xF}{rom}",
+        commands=tuple(sorted(target.commands)),
+        flash_start=chip.flash_start,
+        flash_size=target.flash_size,
+        flash_size_source="table" if target.register_flash_size is None else "chip",
+        unique_id=None if target.unique_id is None else target.unique_id.hex().upper(),
+        read_protected=target.is_read_protected or bool(read_protection(chip, target.option_bytes)),
+        write_protected=protected,
+        boot_options=boot_options(chip, target.option_bytes),
+        notes=tuple(notes),
+    )
