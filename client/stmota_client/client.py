@@ -1,0 +1,162 @@
+"""The daemon's API as a plain synchronous Python client.
+
+    with Client("unix:///run/user/1000/stmota/stmotad.sock") as client:
+        sha256 = client.upload_firmware(Path("fw.bin").read_bytes())
+        options = FlashOptions(firmware=sha256, filename="fw.bin")
+        job = client.start_job(JobRequest(kind=JobKind.FLASH, bridge="lab-esp32", flash=options))
+        for event in client.job_events(job.id):
+            ...
+
+Every method raises `ClientError`; the object is thread-safe. Nothing is drawn or printed here.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from stmota_client.events import EventDecoder, misfit
+from stmota_client.streams import Stream
+from stmota_client.transport import ANSWER_TIMEOUT_S, Transport
+from stmota_protocol.api import (
+    ENDED,
+    AddBridge,
+    Bridge,
+    BridgeEvent,
+    BridgeGone,
+    DaemonEvent,
+    DaemonGreeting,
+    Job,
+    JobChanged,
+    JobEvent,
+    JobRequest,
+    LogRecord,
+    MissedEvent,
+    NoteEvent,
+    PhaseEvent,
+    ProgressEvent,
+    StateEvent,
+)
+from stmota_protocol.places import DaemonAddress, parse_daemon_url
+
+T = TypeVar("T")
+
+JOB_EVENTS: EventDecoder[JobEvent] = EventDecoder(StateEvent, PhaseEvent, ProgressEvent, NoteEvent)
+LOG_EVENTS: EventDecoder[LogRecord | MissedEvent] = EventDecoder(LogRecord, MissedEvent)
+DAEMON_EVENTS: EventDecoder[DaemonEvent] = EventDecoder(BridgeEvent, BridgeGone, JobChanged, MissedEvent)
+
+
+class Client:
+    """One daemon's API. `address` is an address or what `--daemon` takes; no request is made yet."""
+
+    def __init__(self, address: DaemonAddress | str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self.address = parse_daemon_url(address) if isinstance(address, str) else address
+        self._transport = Transport(self.address, answer_timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; streams that are open in other threads break."""
+        self._transport.close()
+
+    def greeting(self) -> DaemonGreeting:
+        """Return who answers."""
+        return self._get("/v1/greeting", DaemonGreeting)
+
+    def bridges(self) -> list[Bridge]:
+        """Return the bridges known now."""
+        return self._get("/v1/bridges", list[Bridge])
+
+    def bridge(self, ref: str) -> Bridge:
+        """Return one bridge by name or id."""
+        return self._get(f"/v1/bridges/{_quoted(ref)}", Bridge)
+
+    def add_bridge(self, bridge: AddBridge) -> Bridge:
+        """Add a bridge to the daemon's configuration."""
+        return self._ask("POST", "/v1/bridges", Bridge, msgspec.json.encode(bridge))
+
+    def remove_bridge(self, ref: str) -> None:
+        """Remove a bridge from the daemon's configuration."""
+        self._transport.request("DELETE", f"/v1/bridges/{_quoted(ref)}")
+
+    def upload_firmware(self, data: bytes) -> str:
+        """Put an image into the daemon's store unless it is there; return its SHA-256 in hex."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = f"/v1/firmware/{sha256}"
+        if self._transport.request("HEAD", path, missing_is_fine=True).status_code == 404:
+            self._transport.request("PUT", path, content=data)
+        return sha256
+
+    def start_job(self, request: JobRequest) -> Job:
+        """Give the daemon a job; it goes on whatever becomes of this client."""
+        return self._ask("POST", "/v1/jobs", Job, msgspec.json.encode(request))
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs, newest first."""
+        return self._get("/v1/jobs", list[Job])
+
+    def job(self, job_id: str) -> Job:
+        """Return one job."""
+        return self._get(f"/v1/jobs/{_quoted(job_id)}", Job)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask for a job's end; its events tell when it has ended."""
+        return self._ask("POST", f"/v1/jobs/{_quoted(job_id)}/cancel", Job)
+
+    def job_events(self, job_id: str, after: int | None = None) -> Iterator[JobEvent]:
+        """Yield a job's events to its end, from the first or after number `after`.
+
+        A stream that breaks is opened again where it broke, for `streams.RESUME_FOR_S` without news.
+        """
+        stream = Stream(self._transport, f"/v1/jobs/{_quoted(job_id)}/events", JOB_EVENTS, after=after)
+        return stream.read_until(lambda event: isinstance(event, StateEvent) and event.job.state in ENDED)
+
+    def log(self, ref: str, *, lines: int | None = None, follow: bool = False) -> Iterator[LogRecord]:
+        """Yield the last `lines` records of a board's log (None: all), then, with `follow`, what comes.
+
+        What this reader was too slow for is read back from the daemon's store.
+        """
+        parameters: dict[str, str | int] = {"follow": int(follow)}
+        if lines is not None:
+            parameters["lines"] = lines
+        stream = Stream(self._transport, f"/v1/bridges/{_quoted(ref)}/log", LOG_EVENTS, parameters)
+        for event in stream.read_until(_never) if follow else stream.read_to_end():
+            if isinstance(event, LogRecord):
+                yield event
+            else:
+                stream.go_back_to(event.resume_from)
+
+    def events(self) -> Iterator[DaemonEvent]:
+        """Yield what happens: all bridges first, then changes. Ends with an error when the stream breaks."""
+        return Stream(self._transport, "/v1/events", DAEMON_EVENTS).read_once()
+
+    def shutdown(self) -> None:
+        """Ask the daemon to end in order."""
+        self._transport.request("POST", "/v1/shutdown")
+
+    def _get(self, path: str, kind: type[T]) -> T:
+        return self._ask("GET", path, kind)
+
+    def _ask(self, method: str, path: str, kind: type[T], content: bytes | None = None) -> T:
+        answer = self._transport.request(method, path, content=content).content
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except msgspec.MsgspecError as error:
+            raise misfit(error, f"answer to {method} {path}") from error
+
+
+def _quoted(ref: str) -> str:
+    return quote(ref, safe="")
+
+
+def _never(_event: object) -> bool:
+    return False

@@ -1,0 +1,82 @@
+"""Runs one job from its request to its end, and lets Ctrl-C end it in order."""
+
+from stmota_client.arguments import OnBridge
+from stmota_client.choose import reference
+from stmota_client.client import Client
+from stmota_client.errors import ClientError, JobFailed
+from stmota_client.interruption import Interruption
+from stmota_client.progress import View, new_view
+from stmota_client.session import bridge_session
+from stmota_protocol.api import (
+    Bridge,
+    FlashOptions,
+    Job,
+    JobKind,
+    JobRequest,
+    JobState,
+    Problem,
+    ProblemCode,
+    StateEvent,
+)
+
+
+class Left(Exception):
+    """A second Ctrl-C: the user left while the job was still under way."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"left; job {job.id} on {job.bridge} goes on in the daemon")
+
+
+class DoneBeforeCancelled(JobFailed):
+    """Ctrl-C came too late: the job did what it was asked for first."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        message = f"job {job.id} on {job.bridge} was done before it could be cancelled"
+        self.problem = Problem(code=ProblemCode.CANCELLED, message=message)
+
+
+def run_kind(arguments: OnBridge, kind: JobKind) -> Job:
+    """Run a job without options on the board that `arguments` name; return it when it is done."""
+    with bridge_session(arguments) as (client, bridge):
+        return run_job(client, bridge, JobRequest(kind=kind, bridge=reference(bridge)), arguments)
+
+
+def run_flash(arguments: OnBridge, image: bytes, options: FlashOptions) -> Job:
+    """Store an image, flash it onto the board that `arguments` name, return the job when it is done."""
+    with bridge_session(arguments) as (client, bridge):
+        client.upload_firmware(image)
+        request = JobRequest(kind=JobKind.FLASH, bridge=reference(bridge), flash=options)
+        return run_job(client, bridge, request, arguments)
+
+
+def run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnBridge) -> Job:
+    """Start a job, show its events, return it when it is done.
+
+    Raises `JobFailed` when it ends otherwise or a Ctrl-C came, `Left` on a second Ctrl-C.
+    """
+    with Interruption() as interruption:
+        job = client.start_job(request)
+        try:
+            with new_view(quiet=arguments.quiet) as view:
+                interruption.on_request(lambda: _cancel(client, job.id, view))
+                if bridge.job is not None:
+                    view.note(f"{bridge.name} is {bridge.state.value}: waiting for job {bridge.job} to end")
+                for event in client.job_events(job.id):
+                    view.show(event)
+                    job = event.job if isinstance(event, StateEvent) else job
+        except KeyboardInterrupt:
+            raise Left(job) from None
+    if job.state is not JobState.DONE:
+        raise JobFailed(job)
+    if interruption.is_requested:
+        raise DoneBeforeCancelled(job)
+    return job
+
+
+def _cancel(client: Client, job_id: str, view: View) -> None:
+    view.note("cancelling; Ctrl-C again leaves at once, and the job goes on")
+    try:
+        client.cancel(job_id)
+    except ClientError as error:
+        view.note(f"could not cancel: {error}")
