@@ -103,7 +103,7 @@ def _does_not_fit(message: str, remedy: str, address: int, *, overridable: bool 
 def check_vector_table(image: Image, chip: Chip) -> Problem | None:
     """Judge whether the image's first words can be this chip's vector table; None: they can.
 
-    Looks at the initial stack pointer, the reset, NMI and HardFault vectors (entry facts, "Image sanity test").
+    Looks at the initial stack pointer, the reset, NMI and HardFault vectors (entry facts, "Image sanity").
     """
     words = image.first_words(_MAX_VECTORS_CHECKED)
     doubt = _vector_doubt(words, image, chip)

@@ -12,13 +12,13 @@ def _one_bank(flash_size: int) -> Variant:
     return Variant(flash_size=flash_size, when=_DBANK_OFF, banks=(Bank(0x0800_0000, 0, pages),))
 
 
-def _bank_2_at_256k(flash_size: int) -> Variant:
+def _only_bank_1(flash_size: int) -> Variant:
     pages = (Units(flash_size // 2 // (2 * KIB), 2 * KIB),)
     return Variant(
         flash_size=flash_size,
         when=_DBANK_ON,
-        banks=(Bank(0x0800_0000, 0, pages), Bank(0x0804_0000, 128, pages)),
-        note="a hole up to 0x08040000; that bank 2 is numbered from 128 there is unverified",
+        banks=(Bank(0x0800_0000, 0, pages),),
+        note="bank 2 at 0x08040000, behind a hole, is left out: the data base numbers it in two ways",
     )
 
 
@@ -58,8 +58,8 @@ CHIPS = (
             _one_bank(512 * KIB),
             _one_bank(256 * KIB),
             _one_bank(128 * KIB),
-            _bank_2_at_256k(256 * KIB),
-            _bank_2_at_256k(128 * KIB),
+            _only_bank_1(256 * KIB),
+            _only_bank_1(128 * KIB),
         ),
         ram_size=96 * KIB,
         ram_reserved=16 * KIB,

@@ -21,6 +21,20 @@ _L5_512K = BitIs("DBANK", 0x4002_2040, 22, 0)
 _L5_256K = BitIs("DB256K", 0x4002_2040, 21, 0)
 """FLASH_OPTR bit 21: the same for a 256 KiB part (RM0438 §6.9.8)."""
 
+_L47X_DUAL = BitIs("DUALBANK", 0x1FFF_7800, 21, 1)
+"""FLASH_OPTR bit 21: splits a 512 or 256 KiB part in two banks (RM0351 §3.3.1)."""
+
+
+def _bank_2_from_page_256(flash_size: int) -> Variant:
+    pages = (Units(flash_size // 2 // (2 * KIB), 2 * KIB),)
+    return Variant(
+        flash_size=flash_size,
+        when=_L47X_DUAL,
+        banks=(Bank(0x0800_0000, 0, pages), Bank(0x0800_0000 + flash_size // 2, 256, pages)),
+        note="the pages of bank 2 are numbered from 256 whatever its size (CubeProgrammer's data base)",
+    )
+
+
 CHIPS = (
     Chip(
         product_id=0x464,
@@ -100,6 +114,7 @@ CHIPS = (
         layout_note="single on 512K/256K parts (DUALBANK=0)",
         bank2_start=0x0808_0000,
         bank2_first_unit=256,
+        variants=(_bank_2_from_page_256(512 * KIB), _bank_2_from_page_256(256 * KIB)),
         ram_size=96 * KIB,
         ram_reserved=12544,
         more_ram=((0x1000_0000, 32 * KIB),),
@@ -130,6 +145,7 @@ CHIPS = (
         layout=(Units(512, 2 * KIB),),
         bank2_start=0x0808_0000,
         bank2_first_unit=256,
+        variants=(_bank_2_from_page_256(512 * KIB),),
         ram_size=256 * KIB,
         ram_reserved=12544,
         more_ram=((0x1000_0000, 64 * KIB), (0x2004_0000, 64 * KIB)),

@@ -1,9 +1,9 @@
 """Where a chip's erase units lie and how the ROM's erase command numbers them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stmota_protocol.chips.model import Bank, BitIs, Chip, Units, Variant
+from stmota_protocol.chips.model import Bank, BitIs, Chip, Variant
 from stmota_protocol.chips.option_bytes import option_bit
 
 
@@ -42,23 +42,27 @@ def units_of(
     """
     if not 0 < flash_size <= chip.flash_size_max:
         message = f"{chip.name} has at most {chip.flash_size_max} bytes of flash, not {flash_size}"
-        raise LayoutUnknown(message, "check the chip, or give the flash size by hand")
-    banks = _banks(chip, flash_size, option_bytes or {})
-    share = flash_size // len(banks)
-    return tuple(unit for bank in banks for unit in _bank_units(chip, bank, share))
+        raise LayoutUnknown(message, "is the chip what it says it is? Please report it")
+    variant = _variant(chip, flash_size, option_bytes or {})
+    if variant is not None:
+        return tuple(unit for bank in variant.banks for unit in _bank_units(bank))
+    units = tuple(unit for unit in largest_units(chip) if unit.end <= chip.flash_start + flash_size)
+    if sum(unit.size for unit in units) != flash_size:
+        message = f"{flash_size} bytes of flash do not end with an erase unit of {chip.name}"
+        raise LayoutUnknown(message, "is this chip sold with so much flash? Please report it")
+    return units
 
 
 def largest_units(chip: Chip) -> tuple[EraseUnit, ...]:
     """Return the erase units of the largest part, in the table's plain view."""
-    bank = Bank(chip.flash_start, 0, chip.layout)
-    return tuple(_bank_units(chip, bank, chip.flash_size_max))
+    return tuple(_bank_units(Bank(chip.flash_start, 0, chip.layout)))
 
 
-def _banks(chip: Chip, flash_size: int, option_bytes: Mapping[int, bytes]) -> tuple[Bank, ...]:
+def _variant(chip: Chip, flash_size: int, option_bytes: Mapping[int, bytes]) -> Variant | None:
     for variant in chip.variants:
         if variant.flash_size == flash_size and _holds(chip, variant, option_bytes):
-            return variant.banks
-    return (Bank(chip.flash_start, 0, chip.layout),)
+            return variant
+    return None
 
 
 def _holds(chip: Chip, variant: Variant, option_bytes: Mapping[int, bytes]) -> bool:
@@ -75,19 +79,9 @@ def _holds(chip: Chip, variant: Variant, option_bytes: Mapping[int, bytes]) -> b
     return value == condition.value
 
 
-def _bank_units(chip: Chip, bank: Bank, size: int) -> list[EraseUnit]:
-    units: list[EraseUnit] = []
+def _bank_units(bank: Bank) -> Iterator[EraseUnit]:
     address = bank.start
-    for unit_size in _sizes(bank.layout):
-        if address - bank.start >= size:
-            break
-        units.append(EraseUnit(bank.first_unit + len(units), address, unit_size))
-        address += unit_size
-    if address - bank.start != size:
-        message = f"{size} bytes of flash do not end with an erase unit of {chip.name}"
-        raise LayoutUnknown(message, "is the flash size register right? Give the flash size by hand")
-    return units
-
-
-def _sizes(layout: Sequence[Units]) -> list[int]:
-    return [run.size for run in layout for _ in range(run.count)]
+    sizes = (run.size for run in bank.layout for _ in range(run.count))
+    for index, size in enumerate(sizes, start=bank.first_unit):
+        yield EraseUnit(index, address, size)
+        address += size

@@ -92,7 +92,7 @@ class Bank:
 class Variant:
     """A layout that differs from the plain rule, for parts of exactly `flash_size` bytes.
 
-    Each bank holds an equal share of the flash; a smaller part's banks are shorter.
+    The banks hold all erase units that are safe to address; the note says what was left out.
     """
 
     flash_size: int
