@@ -5,7 +5,7 @@ the only way on is `enter`, which resets it. Cancellation leaves the run open: c
 shield.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from stmota_daemon.entry import (
     BY_HAND_REPEATS,
@@ -143,7 +143,7 @@ class Bootloader:
 
     async def stream(
         self, commands: Iterable[an3155.Command], at_once: int = COMMANDS_PER_BATCH
-    ) -> AsyncIterator[tuple[an3155.Packed, Result]]:
+    ) -> AsyncGenerator[tuple[an3155.Packed, Result], None]:
         """Run many commands, sent ahead to the edge as far as the credit goes; yield each batch when done.
 
         Raises `Trouble` for the first command that fails; what was sent behind it was skipped by the edge.

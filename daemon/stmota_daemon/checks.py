@@ -6,6 +6,8 @@ A refusal of fact stands; one of judgement is overridden by `force`, and then be
 from stmota_protocol.chips.boot import boot_lockout
 from stmota_protocol.chips.protection import write_protected_units
 
+from collections.abc import Sequence
+
 from stmota_daemon.target import Target
 from stmota_daemon.work import Report, WorkFailed
 from stmota_protocol.api import FlashOptions, Problem, ProblemCode
@@ -73,7 +75,7 @@ def _check_write_protection(target: Target, found: FlashPlan) -> None:
         raise WorkFailed(_write_protected(protected))
 
 
-def _write_protected(units: tuple[EraseUnit, ...]) -> Problem:
+def _write_protected(units: Sequence[EraseUnit]) -> Problem:
     where = ", ".join(f"0x{unit.address:08X}" for unit in units[:4]) + (", …" if len(units) > 4 else "")
     return Problem(
         code=ProblemCode.PROTECTED,

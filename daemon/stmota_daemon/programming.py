@@ -103,7 +103,7 @@ class Programming:
         async with aclosing(self._bootloader.stream(commands)) as done:
             async for packed, result in done:
                 for command in packed.commands:
-                    self._acknowledged(command.address)
+                    self._acknowledged(command.address or 0)
                 length = sum(command.length for command in packed.commands)
                 meter.add(length, self._bootloader.settings.wire_time_us(length), result)
 
@@ -113,7 +113,7 @@ class Programming:
             self._in_flight[block.address] = block
             yield an3155.write_memory(block.address, block.data, within_us)
 
-    def _acknowledged(self, address: int | None) -> None:
+    def _acknowledged(self, address: int) -> None:
         block = self._in_flight.pop(address)
         self._to_write.pop(block, None)
         self._last_written = self._last_written or block == self._plan.last_block

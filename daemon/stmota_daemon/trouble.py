@@ -66,8 +66,9 @@ def _wrong_byte(got: int | None, part: str) -> str:
 
 def _within_s(command: Command, step: int) -> float:
     awaited = command.steps[step]
-    waits = isinstance(awaited, Expect | Receive | ReceiveCounted)
-    return round(awaited.within_us / 1e6, 2) if waits else 0.0
+    if isinstance(awaited, Expect | Receive | ReceiveCounted):
+        return round(awaited.within_us / 1e6, 2)
+    return 0.0
 
 
 def errors_text(errors: LineErrors) -> str:

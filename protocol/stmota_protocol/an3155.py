@@ -8,8 +8,6 @@ expected before the next packet is sent.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, unique
-from functools import reduce
-from operator import xor
 
 from stmota_protocol.steps import (
     Batch,
@@ -100,7 +98,10 @@ def rom_uart(baud: int) -> UartSettings:
 
 def checksum(data: Iterable[int]) -> int:
     """XOR of all bytes. AN3155 §3."""
-    return reduce(xor, data, 0)
+    value = 0
+    for byte in data:
+        value ^= byte
+    return value
 
 
 def _ack(within_us: int = ANSWER_WITHIN_US) -> Expect:
