@@ -2,6 +2,7 @@
 
 Everything happens in a temporary directory and on loopback. What is started is stopped, whatever happens.
 Exits with 0 when every step worked and the board itself says that it holds what was sent; 1 otherwise.
+An argument gives the bridge another name.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -22,8 +23,8 @@ IMAGE = Path("simulator/sample_firmware/sample_f103xb.bin")
 FLASH_SIZE = 128 * 1024  # F103xB
 BRIDGE = "lab-esp32"
 
-READY_TIMEOUT_S = 20.0  # interpreters start slowly on a busy machine
-COMMAND_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 30.0  # interpreters start slowly on a busy machine
+COMMAND_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
 POLL_S = 0.1
 FOLLOW_S = 3.0  # a few heartbeats of the sample, one a second
@@ -35,7 +36,7 @@ class DemoFailed(Exception):
 
 
 def say(text: str) -> None:
-    """A line of the demo's own, apart from what the commands print."""
+    """Print a line of the demo's own, apart from what the commands print."""
     bold, plain = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ("", "")
     print(f"{bold}{text}{plain}", flush=True)
 
@@ -45,33 +46,30 @@ class Stage:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._background: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = isolated_environment(directory)
+        self._background: list[subprocess.Popen[bytes]] = []
 
     def start(self, *command: str) -> None:
-        """Start a command in the background; its output goes to a file that `output_of` reads."""
+        """Start a command in the background; what it prints is shown if the demo fails."""
         say(f"$ {shlex.join(command)} &")
-        with self._output(command[0], len(self._background)).open("wb") as output:
-            self._background[shlex.join(command)] = subprocess.Popen(
-                command,
-                env=self._environment,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches the demo, which stops them in order
+        with (self._directory / f"{len(self._background)}-{command[0]}.log").open("wb") as output:
+            self._background.append(
+                subprocess.Popen(
+                    command,
+                    env=self._environment,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C reaches the demo, which stops them in order
+                )
             )
 
     def run(self, *command: str) -> None:
         """Run a command in sight of the user. Raises `DemoFailed` unless it exits with 0."""
         say(f"$ {shlex.join(command)}")
         with self._foreground(command) as process:
-            self._finish(command, process, COMMAND_TIMEOUT_S)
-
-    def read(self, *command: str) -> str:
-        """Run a command out of sight; returns its standard output. Raises `DemoFailed` as `run` does."""
-        with self._foreground(command, stdout=subprocess.PIPE) as process:
-            return self._finish(command, process, COMMAND_TIMEOUT_S)
+            wait_for(process, COMMAND_TIMEOUT_S, wanted=0)
 
     def follow(self, *command: str) -> None:
         """Run a command that would go on for ever, and press Ctrl-C after `FOLLOW_S`."""
@@ -79,77 +77,55 @@ class Stage:
         with self._foreground(command) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(FOLLOW_S)
-                message = f"{shlex.join(command)} ended by itself with exit code {process.returncode}"
-                raise DemoFailed(message)
-            process.send_signal(signal.SIGINT)
-            self._finish(command, process, STOP_TIMEOUT_S, wanted=INTERRUPTED)
+            if process.returncode is None:
+                process.send_signal(signal.SIGINT)
+            wait_for(process, STOP_TIMEOUT_S, wanted=INTERRUPTED)
+
+    def read(self, *command: str) -> str:
+        """Run a command out of sight; returns its standard output. Raises `DemoFailed` as `run` does."""
+        with self._foreground(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+            wait_for(process, STOP_TIMEOUT_S, wanted=0)
+        return output.decode()
 
     def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
         """Poll until `is_so`. Raises `DemoFailed` when it takes too long or a background process ended."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not is_so():
-            self._check_background()
+            for process in self._background:
+                if process.poll() is not None:
+                    message = f"{text_of(process)} ended too early, with exit code {process.returncode}"
+                    raise DemoFailed(message)
             if time.monotonic() > deadline:
-                message = f"{what}: not within {READY_TIMEOUT_S:.0f} s"
+                message = f"not within {READY_TIMEOUT_S:.0f} s: {what}"
                 raise DemoFailed(message)
             time.sleep(POLL_S)
 
-    def succeeds(self, *command: str) -> bool:
-        """Whether a command run out of sight exits with 0."""
-        finished = subprocess.run(
-            command,
-            env=self._environment,
-            cwd=ROOT,
-            capture_output=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-        return finished.returncode == 0
-
     def stop_all(self) -> None:
-        """Stop what was started, the last first. Never raises."""
-        for process in reversed(self._background.values()):
+        """Stop what was started, the last first. Takes no more interruptions."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        for process in reversed(self._background):
             stop(process)
 
-    def outputs(self) -> str:
-        """What the background processes printed, for a failure's report."""
+    def background_output(self) -> str:
+        """Return what the background processes printed."""
         return "".join(
             f"--- {path.name}\n{path.read_text(errors='backslashreplace')}"
             for path in sorted(self._directory.glob("*.log"))
         )
 
-    def _output(self, program: str, number: int) -> Path:
-        return self._directory / f"{number}-{program}.log"
-
-    def _check_background(self) -> None:
-        for command, process in self._background.items():
-            if process.poll() is not None:
-                message = f"{command}: ended too early, with exit code {process.returncode}"
-                raise DemoFailed(message)
-
     @contextlib.contextmanager
     def _foreground(
-        self, command: tuple[str, ...], stdout: int | None = None
+        self, command: tuple[str, ...], stdout: int | None = None, stderr: int | None = None
     ) -> Generator[subprocess.Popen[bytes]]:
-        with subprocess.Popen(command, env=self._environment, cwd=ROOT, stdout=stdout) as process:
+        with subprocess.Popen(
+            command, env=self._environment, cwd=ROOT, stdout=stdout, stderr=stderr
+        ) as process:
             try:
                 yield process
             finally:
                 stop(process)
-
-    @staticmethod
-    def _finish(
-        command: tuple[str, ...], process: subprocess.Popen[bytes], timeout_s: float, wanted: int = 0
-    ) -> str:
-        try:
-            output, _ = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            message = f"{shlex.join(command)}: still running after {timeout_s:.0f} s"
-            raise DemoFailed(message) from error
-        if process.returncode != wanted:
-            message = f"{shlex.join(command)}: exit code {process.returncode}, expected {wanted}"
-            raise DemoFailed(message)
-        return (output or b"").decode()
 
 
 def isolated_environment(directory: Path) -> dict[str, str]:
@@ -159,8 +135,21 @@ def isolated_environment(directory: Path) -> dict[str, str]:
         place = directory / name.partition("_")[0].lower()
         place.mkdir(mode=0o700)
         environment[f"XDG_{name}"] = str(place)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    commands = Path(sys.executable).parent
+    environment["PATH"] = f"{commands}{os.pathsep}{environment.get('PATH', os.defpath)}"
     return environment
+
+
+def wait_for(process: subprocess.Popen[bytes], timeout_s: float, *, wanted: int) -> None:
+    """Raises `DemoFailed` unless the process ends in time and with the exit code `wanted`."""
+    try:
+        found = process.wait(timeout_s)
+    except subprocess.TimeoutExpired as error:
+        message = f"{text_of(process)}: still running after {timeout_s:.0f} s"
+        raise DemoFailed(message) from error
+    if found != wanted:
+        message = f"{text_of(process)}: exit code {found}, expected {wanted}"
+        raise DemoFailed(message)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -175,46 +164,54 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def show(stage: Stage) -> None:
-    """The demo itself."""
-    stage.start("stmota", "sim", "bridge", "--name", BRIDGE, "--chip", "F103xB", "--listen", "127.0.0.1:0")
+def text_of(process: subprocess.Popen[bytes]) -> str:
+    """Return the command line that a process was started with."""
+    return shlex.join(process.args) if isinstance(process.args, tuple) else str(process.args)
+
+
+def show(stage: Stage, bridge: str) -> None:
+    """The demo itself. Raises `DemoFailed`."""
+    stage.start("stmota", "sim", "bridge", "--name", bridge, "--chip", "F103xB", "--listen", "127.0.0.1:0")
     stage.start("stmotad")
-    stage.wait_until(
-        "the daemon answers", lambda: stage.succeeds("stmota", "--no-autostart", "daemon", "status")
-    )
-    stage.wait_until(
-        "the daemon finds the bridge", lambda: stage.succeeds("stmota", "discover", "--timeout", "1")
-    )
+    stage.wait_until(f"the daemon finds {bridge}", lambda: finds(stage, bridge))
     stage.run("stmota", "discover", "--timeout", "1")
-    stage.run("stmota", "flash", "--bridge", BRIDGE, str(IMAGE))
-    stage.run("stmota", "info", "--bridge", BRIDGE)
-    stage.run("stmota", "logs", "--bridge", BRIDGE, "-n", "5")
-    stage.follow("stmota", "logs", "--bridge", BRIDGE, "-f")
-    check_log(stage)
+    stage.run("stmota", "flash", "--bridge", bridge, str(IMAGE))
+    stage.run("stmota", "info", "--bridge", bridge)
+    stage.run("stmota", "logs", "--bridge", bridge, "-n", "5")
+    stage.follow("stmota", "logs", "--bridge", bridge, "-f", "-n", "0", "--timestamps")
+    check_log(stage, bridge)
 
 
-def check_log(stage: Stage) -> None:
+def finds(stage: Stage, bridge: str) -> bool:
+    """Whether the daemon runs and has a working connection to the bridge."""
+    try:
+        found = json.loads(stage.read("stmota", "discover", "--no-autostart", "--json", "--timeout", "0"))
+    except DemoFailed:
+        return False
+    return any(one["name"] == bridge and one["state"] == "idle" for one in found)
+
+
+def check_log(stage: Stage, bridge: str) -> None:
     """Raises `DemoFailed` unless the board printed the CRC of a flash with the image and nothing else."""
-    lines = stage.read("stmota", "logs", "--bridge", BRIDGE, "-n", "100", "--json").splitlines()
-    texts = [json.loads(line)["text"] for line in lines]
+    lines = stage.read("stmota", "logs", "--bridge", bridge, "--json").splitlines()
     crc = zlib.crc32((ROOT / IMAGE).read_bytes().ljust(FLASH_SIZE, b"\xff"))
     wanted = f"flash crc32 0x{crc:08x}"
-    if wanted not in texts:
+    if wanted not in [json.loads(line)["text"] for line in lines]:
         message = f"the board did not print {wanted!r}"
         raise DemoFailed(message)
-    say(f"The board holds what was sent: it computed CRC-32 0x{crc:08x} over its flash, and so do we.")
+    say(f"The board holds what was sent: CRC-32 0x{crc:08x} over its flash, by its own count and by ours.")
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Play the demo; returns the exit code."""
     began = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="stmota-demo-") as directory:
         stage = Stage(Path(directory))
         try:
-            show(stage)
+            show(stage, *(arguments or [BRIDGE]))
         except DemoFailed as failure:
-            print(f"{stage.outputs()}demo failed: {failure}", file=sys.stderr)
+            print(f"{stage.background_output()}demo failed: {failure}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("demo interrupted", file=sys.stderr)
@@ -226,4 +223,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
