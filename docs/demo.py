@@ -84,7 +84,10 @@ class Stage:
     def read(self, *command: str) -> str:
         """Run a command out of sight; returns its standard output. Raises `DemoFailed` as `run` does."""
         with self._foreground(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+            try:
+                output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                raise DemoFailed(str(error)) from error
             wait_for(process, STOP_TIMEOUT_S, wanted=0)
         return output.decode()
 
@@ -166,7 +169,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def text_of(process: subprocess.Popen[bytes]) -> str:
     """Return the command line that a process was started with."""
-    return shlex.join(process.args) if isinstance(process.args, tuple) else str(process.args)
+    return shlex.join(map(str, process.args)) if isinstance(process.args, tuple) else str(process.args)
 
 
 def show(stage: Stage, bridge: str) -> None:
