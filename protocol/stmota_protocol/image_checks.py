@@ -33,15 +33,15 @@ def flash_size_for(image: Image, chip: Chip, size_read: int | None, *, force: bo
     (F103x8), that is a judgement: with `force` the table's largest counts, if the image fits that.
     """
     size = min(size_read or chip.flash_size_max, chip.flash_size_max)
-    needed = image.end - chip.flash_start
-    if needed <= size:
+    end = _flash_end(chip, size)
+    if image.end <= end:
         return size
-    clone = chip.may_hold_more and needed <= chip.flash_size_max
+    clone = chip.may_hold_more and image.end <= chip.flash_end
     if clone and force:
         return chip.flash_size_max
     message = (
         f"the image ends at 0x{image.end:08X}, but the flash of {chip.name} ends at "
-        f"0x{chip.flash_start + size:08X} ({size // KIB} KiB)"
+        f"0x{end:08X} ({size // KIB} KiB)"
     )
     remedy = (
         f"many of these parts hold {chip.flash_size_max // KIB} KiB whatever they say; --force tries"
@@ -49,6 +49,13 @@ def flash_size_for(image: Image, chip: Chip, size_read: int | None, *, force: bo
         else "build for this chip's flash size, or check which chip is on the board"
     )
     raise ImageRefused(_does_not_fit(message, remedy, image.end - 1, overridable=clone))
+
+
+def _flash_end(chip: Chip, size: int) -> int:
+    """Return the first address after a part's flash, were it the variant that reaches furthest."""
+    banks = (bank for variant in chip.variants if variant.flash_size == size for bank in variant.banks)
+    ends = (bank.start + sum(run.total for run in bank.layout) for bank in banks)
+    return max((chip.flash_start + size, *ends))
 
 
 def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> tuple[Problem, ...]:

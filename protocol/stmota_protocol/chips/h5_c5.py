@@ -121,6 +121,7 @@ CHIPS = (
         bank2_first_unit=32,
         ram_size=128 * KIB,
         ram_reserved=15 * KIB,
+        option_bytes=((0x4002_2050, 0x4002_20C3),),
         system_memory=((0x0BF8_0080, 0x0BF8_85FF),),
         bootloader_id=0x0BF8_85FE,
         flash_size_register=0x08FF_F80C,
@@ -129,9 +130,7 @@ CHIPS = (
         uid_read=RegisterRead(0x08FF_F800, 12),
         write_alignment=16,
         sources="AN2606, CubeProgDB",
-        notes=(
-            "protocol V4.0; extra data flash 0x09000000 (32x1.5K); option registers from 0x40022050-.. (regs)"
-        ),
+        notes=("protocol V4.0; extra data flash 0x09000000 (32x1.5K)"),
     ),
     Chip(
         product_id=0x44F,
@@ -145,6 +144,7 @@ CHIPS = (
         bank2_first_unit=16,
         ram_size=64 * KIB,
         ram_reserved=15 * KIB,
+        option_bytes=((0x4002_2050, 0x4002_20C7),),
         system_memory=((0x0BF8_0080, 0x0BF8_85FF),),
         bootloader_id=0x0BF8_85FE,
         flash_size_register=0x08FF_F80C,
@@ -153,9 +153,7 @@ CHIPS = (
         uid_read=RegisterRead(0x08FF_F800, 12),
         write_alignment=16,
         sources="AN2606, CubeProgDB",
-        notes=(
-            "protocol V4.0; extra data flash 0x09000000 (32x1.5K); option registers from 0x40022050-.. (regs)"
-        ),
+        notes=("protocol V4.0; extra data flash 0x09000000 (32x1.5K)"),
     ),
     Chip(
         product_id=0x45A,
@@ -169,6 +167,7 @@ CHIPS = (
         bank2_first_unit=64,
         ram_size=256 * KIB,
         ram_reserved=15 * KIB,
+        option_bytes=((0x4002_2050, 0x4002_20C3),),
         system_memory=((0x0BF8_0080, 0x0BF8_85FF),),
         bootloader_id=0x0BF8_85FE,
         flash_size_register=0x08FF_F80C,
@@ -177,8 +176,6 @@ CHIPS = (
         uid_read=RegisterRead(0x08FF_F800, 12),
         write_alignment=16,
         sources="AN2606, CubeProgDB",
-        notes=(
-            "protocol V4.0; extra data flash 0x09000000 (32x1.5K); option registers from 0x40022050-.. (regs)"
-        ),
+        notes=("protocol V4.0; extra data flash 0x09000000 (32x1.5K)"),
     ),
 )

@@ -30,7 +30,7 @@ CHIPS = (
             (0x3000_0000, 288 * KIB),
             (0x3800_0000, 64 * KIB),
         ),
-        option_bytes=((0x5200_201C, 0x5200_2047),),
+        option_bytes=((0x5200_201C, 0x5200_214F),),
         system_memory=((0x1FF0_0000, 0x1FF1_E7FF),),
         bootloader_id=0x1FF1_E7FE,
         flash_size_register=0x1FF1_E880,
@@ -45,8 +45,8 @@ CHIPS = (
         ),
         notes=(
             "DTCM 0x20000000 128K and AXI SRAM 0x24000000 512K (ROM takes 0x5000 of it); bank 2 "
-            "always at 0x08100000 (1M parts have a hole 0x08080000-0x080FFFFF); H750: 1x128K; option "
-            "registers from 0x5200201C-0x520020xx (regs)"
+            "always at 0x08100000 (1M parts have a hole 0x08080000-0x080FFFFF); H750: 1x128K; "
+            "the option registers' end is CubeProgDB's"
         ),
     ),
     Chip(
@@ -64,7 +64,7 @@ CHIPS = (
             (0x3000_0000, 32 * KIB),
             (0x3800_0000, 16 * KIB),
         ),
-        option_bytes=((0x5200_201C, 0x5200_2047),),
+        option_bytes=((0x5200_201C, 0x5200_2077),),
         system_memory=((0x1FF0_0000, 0x1FF1_E7FF),),
         bootloader_id=0x1FF1_E7FE,
         flash_size_register=0x1FF1_E880,
@@ -74,10 +74,7 @@ CHIPS = (
         write_alignment=32,
         sources="AN2606, CubeProgDB, probe-rs, CMSIS, OpenOCD, stm32loader",
         disagreement="write alignment AN2606 8 vs DB/HW 32; absent from stm32flash",
-        notes=(
-            "single bank; H730: 1x128K; AXI SRAM 320K with 0x4000 reserved; option registers from "
-            "0x5200201C-0x520020xx (regs)"
-        ),
+        notes=("single bank; H730: 1x128K; AXI SRAM 320K with 0x4000 reserved"),
     ),
     Chip(
         product_id=0x480,
@@ -96,7 +93,7 @@ CHIPS = (
             (0x3000_0000, 128 * KIB),
             (0x3800_0000, 32 * KIB),
         ),
-        option_bytes=((0x5200_201C, 0x5200_2047),),
+        option_bytes=((0x5200_201C, 0x5200_214F),),
         system_memory=((0x1FF0_0000, 0x1FF1_3FFF),),
         bootloader_id=0x1FF1_3FFE,
         flash_size_register=0x08FF_F80C,
@@ -106,10 +103,7 @@ CHIPS = (
         write_alignment=16,
         sources="AN2606, CubeProgDB, probe-rs, CMSIS, OpenOCD, stm32loader",
         disagreement="write alignment AN2606 8 vs DB/HW 16; absent from stm32flash",
-        notes=(
-            "AXI SRAM 1M, ROM reserves up to 0x24034000; H7B0: 16x8K; startup 545 ms; option "
-            "registers from 0x5200201C-0x520020xx (regs)"
-        ),
+        notes=("AXI SRAM 1M, ROM reserves up to 0x24034000; H7B0: 16x8K; startup 545 ms"),
     ),
     Chip(
         product_id=0x485,
@@ -149,6 +143,6 @@ CHIPS = (
         write_alignment=16,
         single_source=True,
         sources="CubeProgDB",
-        notes="option registers from 0x52002050-.. (regs)",
+        notes="option registers from 0x52002050 on; their end is not known",
     ),
 )

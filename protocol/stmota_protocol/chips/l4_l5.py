@@ -19,7 +19,7 @@ _L4P_512K = BitIs("DB512K", 0x1FF0_0000, 21, 0)
 _L5_512K = BitIs("DBANK", 0x4002_2040, 22, 0)
 """FLASH_OPTR bit 22: 0 makes one bank of 4 KiB pages of a 512 KiB part (RM0438 §6.3.1)."""
 _L5_256K = BitIs("DB256K", 0x4002_2040, 21, 0)
-"""FLASH_OPTR bit 21: the same for a 256 KiB part (RM0438 §6.9.8)."""
+"""FLASH_OPTR bit 21: the same for a 256 KiB part (RM0438 §6.9.8, OpenOCD; CubeProgDB looks at bit 22)."""
 
 _L47X_DUAL = BitIs("DUALBANK", 0x1FFF_7800, 21, 1)
 """FLASH_OPTR bit 21: splits a 512 or 256 KiB part in two banks (RM0351 §3.3.1)."""
@@ -145,7 +145,7 @@ CHIPS = (
         layout=(Units(512, 2 * KIB),),
         bank2_start=0x0808_0000,
         bank2_first_unit=256,
-        variants=(_bank_2_from_page_256(512 * KIB),),
+        variants=(_bank_2_from_page_256(512 * KIB), _bank_2_from_page_256(256 * KIB)),
         ram_size=256 * KIB,
         ram_reserved=12544,
         more_ram=((0x1000_0000, 64 * KIB), (0x2004_0000, 64 * KIB)),
