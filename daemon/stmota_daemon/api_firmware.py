@@ -1,0 +1,68 @@
+"""The routes of the firmware store."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stmota_daemon.api_error import Refused, refused
+from stmota_daemon.api_routes import Route
+from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore, FirmwareTooLarge, WrongHash
+from stmota_protocol.api import ProblemCode
+
+
+class FirmwareRoutes:
+    """Firmware by content hash."""
+
+    def __init__(self, firmware: FirmwareStore) -> None:
+        self._firmware = firmware
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the table."""
+        path = "/v1/firmware/{sha256}"
+        return [
+            Route(
+                "HEAD", path, self._has, "Whether a firmware is in the store",
+                refusals=(HTTPStatus.NOT_FOUND,),
+            ),
+            Route(
+                "PUT", path, self._put, "Put a firmware into the store; its hash is checked", None,
+                HTTPStatus.CREATED, body=bytes,
+                refusals=(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+        ]  # fmt: skip
+
+    async def _has(self, request: Request) -> Response:
+        there = self._firmware.has(request.path_params["sha256"])
+        return Response(status_code=HTTPStatus.OK if there else HTTPStatus.NOT_FOUND)
+
+    async def _put(self, request: Request) -> Response:
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > MAX_FIRMWARE:
+            raise _too_large()
+        try:
+            with self._firmware.begin(request.path_params["sha256"]) as upload:
+                async for piece in request.stream():
+                    upload.write(piece)
+                upload.finish()
+        except FirmwareTooLarge as error:
+            raise _too_large() from error
+        except WrongHash as error:
+            raise refused(
+                ProblemCode.USAGE, str(error), "send the file again", HTTPStatus.UNPROCESSABLE_ENTITY
+            ) from error
+        except ValueError as error:
+            raise refused(ProblemCode.USAGE, str(error)) from error
+        except OSError as error:
+            message = f"the firmware cannot be stored: {error.strerror}"
+            raise refused(ProblemCode.FAILED, message, "is the disk full?") from error
+        return Response(status_code=HTTPStatus.CREATED)
+
+
+def _too_large() -> Refused:
+    return refused(
+        ProblemCode.USAGE,
+        f"a firmware may have {MAX_FIRMWARE // 2**20} MiB",
+        "is this the right file?",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    )

@@ -1,0 +1,118 @@
+"""The routes of jobs."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stmota_daemon.api_error import Refused, refused
+from stmota_daemon.api_routes import Route, json_answer, json_body, resume_number
+from stmota_daemon.bridges import Bridges
+from stmota_daemon.event_stream import EventStream, Numbered
+from stmota_daemon.firmware_store import FirmwareStore
+from stmota_daemon.job_feed import JobFeed
+from stmota_daemon.jobs import JobRegistry
+from stmota_protocol.api import FlashOptions, Job, JobEvent, JobKind, JobRequest, ProblemCode
+
+MIN_BAUD = 1200
+"""The slowest any ROM of the table synchronises at (AN3155 §3.1 and the devices' limits)."""
+MAX_BAUD = 2_000_000
+"""Beyond what any ROM follows; the bridge's own limits show as a failed step."""
+MAX_FILENAME = 255
+
+
+class JobRoutes:
+    """Jobs: asked for, told of, cancelled."""
+
+    def __init__(self, jobs: JobRegistry, bridges: Bridges, firmware: FirmwareStore) -> None:
+        self._jobs = jobs
+        self._bridges = bridges
+        self._firmware = firmware
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the table."""
+        missing, conflict = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
+        return [
+            Route("GET", "/v1/jobs", self._list, "The newest jobs, newest first", list[Job]),
+            Route(
+                "POST", "/v1/jobs", self._submit, "Queue a job", Job, HTTPStatus.CREATED, body=JobRequest,
+                refusals=(missing, conflict),
+            ),
+            Route("GET", "/v1/jobs/{id}", self._get, "One job", Job, refusals=(missing,)),
+            Route(
+                "POST", "/v1/jobs/{id}/cancel", self._cancel, "Ask for a job's end", Job,
+                HTTPStatus.ACCEPTED, refusals=(missing,),
+            ),
+            Route(
+                "GET", "/v1/jobs/{id}/events", self._events,
+                "A job's events from the first (or after Last-Event-ID) to its end", JobEvent,
+                is_stream=True, refusals=(missing,),
+            ),
+        ]  # fmt: skip
+
+    async def _list(self, _request: Request) -> Response:
+        return json_answer(self._jobs.jobs())
+
+    async def _get(self, request: Request) -> Response:
+        return json_answer(self._job(request))
+
+    async def _submit(self, request: Request) -> Response:
+        asked = await json_body(request, JobRequest)
+        if (asked.kind is JobKind.FLASH) != (asked.flash is not None):
+            raise refused(ProblemCode.USAGE, "`flash` belongs to a job of the kind flash, and only there")
+        if asked.flash is not None:
+            self._check(asked.flash)
+        return json_answer(self._bridges.submit(asked), HTTPStatus.CREATED)
+
+    async def _cancel(self, request: Request) -> Response:
+        job = self._job(request)
+        self._bridges.cancel(job.id)
+        return json_answer(self._job(request), HTTPStatus.ACCEPTED)
+
+    async def _events(self, request: Request) -> Response:
+        feed = self._jobs.feed(request.path_params["id"])
+        if feed is None:
+            raise _unknown_job(request)
+        return EventStream(_Reader(feed, resume_number(request) or 0).pull)
+
+    def _job(self, request: Request) -> Job:
+        job = self._jobs.job(request.path_params["id"])
+        if job is None:
+            raise _unknown_job(request)
+        return job
+
+    def _check(self, options: FlashOptions) -> None:
+        """Refuse what can be seen to be wrong without a chip."""
+        if not 0 < len(options.filename) <= MAX_FILENAME or not options.filename.isprintable():
+            raise refused(ProblemCode.USAGE, f"filename must have 1 to {MAX_FILENAME} printable characters")
+        if not MIN_BAUD <= options.baud <= MAX_BAUD:
+            raise refused(ProblemCode.USAGE, f"baud {options.baud} is not from {MIN_BAUD} to {MAX_BAUD}")
+        if options.address is not None and not 0 <= options.address < 2**32:
+            raise refused(ProblemCode.USAGE, f"address {options.address} is no 32-bit address")
+        if not self._firmware.has(options.firmware):
+            raise refused(
+                ProblemCode.UNKNOWN_FIRMWARE,
+                f"the firmware {options.firmware[:64]!r} is not in the store",
+                "send it first: PUT /v1/firmware/{sha256}",
+            )
+
+
+class _Reader:
+    """One reader's place in a job's events."""
+
+    def __init__(self, feed: JobFeed, number: int) -> None:
+        self._feed = feed
+        self._number = number
+
+    async def pull(self) -> Sequence[Numbered] | None:
+        events = await self._feed.wait_since(self._number)
+        if not events:
+            return None
+        self._number = events[-1].number + 1
+        return [(event.number, event) for event in events]
+
+
+def _unknown_job(request: Request) -> Refused:
+    job_id = str(request.path_params["id"])
+    return refused(ProblemCode.UNKNOWN_JOB, f"there is no job {job_id[:40]!r}", "GET /v1/jobs lists them")

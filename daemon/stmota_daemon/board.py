@@ -1,0 +1,62 @@
+"""The board that a running job sees: its bridge's link as the connector keeps it, and its log."""
+
+from collections.abc import Callable
+
+import trio
+
+from stmota_daemon.connector import Connector
+from stmota_daemon.console_log import ConsoleLog
+from stmota_daemon.link import Link
+from stmota_daemon.work import Board, WorkFailed
+from stmota_protocol.api import Problem
+from stmota_protocol.steps import UartSettings
+
+
+class JobBoard(Board):
+    """One bridge, for the time of one job."""
+
+    def __init__(
+        self,
+        name: str,
+        console: UartSettings,
+        connector: Connector,
+        log: Callable[[], ConsoleLog | None],
+        problem: Callable[[], Problem],
+    ) -> None:
+        self.name = name
+        self.console = console
+        self._connector = connector
+        self._log = log
+        self._problem = problem
+        self._last: Link | None = None
+
+    async def link(self, within_s: float) -> Link:
+        """Return a working link. Raises `WorkFailed` when there is none in time."""
+        link = await self._connector.wait_for_link(within_s, not_this=self._last)
+        if link is None:
+            raise WorkFailed(self._problem())
+        self._last = link
+        return link
+
+    def log_mark(self) -> int:
+        """A mark in the log: now."""
+        log = self._log()
+        if log is None:
+            return 0
+        log.flush()
+        return log.next_number
+
+    async def log_text_since(self, mark: int, within_s: float) -> str | None:
+        """The first non-empty line logged since the mark; None when there was none in time."""
+        log = self._log()
+        text = ""
+        with trio.move_on_after(within_s):
+            while log is not None:
+                await log.wait_beyond(mark)
+                records = log.since(mark)
+                mark = records[-1].number + 1 if records else log.next_number
+                for record in records:
+                    text += record.text
+                    if record.complete and text.strip():
+                        return text.strip()
+        return text.strip() or None

@@ -1,0 +1,245 @@
+"""One task for each bridge: it owns the link, keeps it connected, and does the bridge's jobs one by one."""
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import trio
+
+from stmota_daemon.bell import Bell
+from stmota_daemon.board import JobBoard
+from stmota_daemon.bridge_known import KnownBridge
+from stmota_daemon.bridge_state import bridge_state, link_problem
+from stmota_daemon.connector import Connector, LinkOwner
+from stmota_daemon.console_log import ConsoleLog, ConsoleLogs
+from stmota_daemon.job_report import JobReport
+from stmota_daemon.job_states import Move
+from stmota_daemon.jobs import JobRegistry
+from stmota_daemon.link import Link, LinkHeld
+from stmota_daemon.peer_text import MAX_VERSION, cleaned
+from stmota_daemon.store import Place, SeenBridge, Store
+from stmota_daemon.work import WorkFailed
+from stmota_daemon.work_orders import Work, WorkOutcome
+from stmota_protocol.api import Bridge, Job, JobKind, Problem, ProblemCode
+from stmota_protocol.steps import EdgeIdentity, UartSettings
+
+logger = logging.getLogger(__name__)
+
+
+OpenLink: TypeAlias = Callable[[Place, Callable[[EdgeIdentity], int]], AbstractAsyncContextManager[Link]]
+"""Opens a link to the edge at a place; the callable tells the console position wanted of that edge.
+
+Raises `LinkError` only, on entering and on leaving; what the callable raises comes through.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeServices:
+    """What all bridges' tasks share."""
+
+    store: Store
+    jobs: JobRegistry
+    logs: ConsoleLogs
+    works: Mapping[JobKind, Work]
+    open_link: OpenLink
+
+
+class BridgeWatcher(ABC):
+    """Who hears of a bridge's news: the registry of bridges."""
+
+    @abstractmethod
+    def identified(self, task: "BridgeTask", identity: EdgeIdentity) -> None:
+        """An edge answered at the task's place. Raises `WrongEdge` if it is not the task's."""
+
+    @abstractmethod
+    def changed(self, task: "BridgeTask") -> None:
+        """State, link or queue changed."""
+
+    @abstractmethod
+    def stopped(self, task: "BridgeTask", unfinished: list[str]) -> None:
+        """The task has ended because of `stop`; these jobs are left."""
+
+    @abstractmethod
+    def console_settings(self, task: "BridgeTask") -> UartSettings:
+        """How the bridge's target talks."""
+
+
+class BridgeTask(LinkOwner):
+    """One bridge: what is known of it, its link, its queue."""
+
+    def __init__(self, known: KnownBridge, services: BridgeServices, watcher: BridgeWatcher) -> None:
+        self.known = known
+        self.log: ConsoleLog | None = None
+        self.log_found = Bell()
+        self.connector = Connector(self)
+        self._services = services
+        self._watcher = watcher
+        self._queue: deque[str] = deque()
+        self._queued = Bell()
+        self._running: Job | None = None
+        self._job_scope = trio.CancelScope()
+        self._scope = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Until `stop` or a cancellation; either closes the link and leaves a running job's chip reset."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.connector.keep_connected)
+                nursery.start_soon(self._do_jobs)
+        if self._scope.cancelled_caught:
+            self._watcher.stopped(self, self._unfinished())
+
+    def stop(self) -> None:
+        """End the task; its jobs go back to the watcher."""
+        self._scope.cancel()
+
+    def enqueue(self, job: Job) -> None:
+        """Put a queued job at the end of the queue."""
+        self._queue.append(job.id)
+        self._queued.ring()
+        self._watcher.changed(self)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job of this bridge: at once if it waits, else as soon as its chip is out of harm's way."""
+        self._services.jobs.move(job_id, Move.CANCEL)
+        if self._running is not None and self._running.id == job_id:
+            self._job_scope.cancel()
+        elif job_id in self._queue:
+            self._queue.remove(job_id)
+        self._watcher.changed(self)
+
+    @property
+    def jobs_ahead(self) -> int:
+        """Jobs that run or wait."""
+        return len(self._queue) + (self._running is not None)
+
+    def owns(self, job_id: str) -> bool:
+        """Whether that job runs or waits here."""
+        return job_id in self._unfinished()
+
+    def snapshot(self) -> Bridge:
+        """The bridge as the API tells of it."""
+        known, link, trouble = self.known, self.connector.link, self.connector.trouble
+        job = self._running
+        protocol = known.announcement.protocol if known.announcement else None
+        return Bridge(
+            id=known.id,
+            name=known.name,
+            origins=known.origins,
+            address=known.address,
+            state=bridge_state(is_linked=link is not None, trouble=trouble, job=job.kind if job else None),
+            firmware=known.firmware,
+            protocol=protocol,
+            round_trip_ms=round(link.clock.round_trip_s * 1000, 3) if link else None,
+            holder=cleaned(trouble.holder_name, MAX_VERSION) if isinstance(trouble, LinkHeld) else None,
+            chip=known.chip,
+            job=job.id if job else None,
+            queued_jobs=len(self._queue),
+            problem=self.link_problem() if trouble else None,
+        )
+
+    def link_problem(self) -> Problem:
+        """Why there is no link."""
+        return link_problem(self.known.name, self.known.address, self.connector.trouble)
+
+    # What the connector asks.
+
+    def open_link(self, console_from: Callable[[EdgeIdentity], int]) -> AbstractAsyncContextManager[Link]:
+        """Open a link to where the bridge is now."""
+        return self._services.open_link(self.known.next_place(), console_from)
+
+    def check_identity(self, identity: EdgeIdentity) -> None:
+        """Learn who answers. Raises `WrongEdge`."""
+        self._watcher.identified(self, identity)
+        self.known.identity = identity
+        self.known.id = identity.unique_id.hex()
+
+    def log_of(self, identity: EdgeIdentity) -> ConsoleLog:
+        """Return that edge's log."""
+        self.log = self._services.logs.of(identity.unique_id.hex())
+        self.log_found.ring()
+        return self.log
+
+    def console_settings(self) -> UartSettings:
+        """How the target's application talks."""
+        return self._watcher.console_settings(self)
+
+    def label(self) -> str:
+        """The bridge's name and address."""
+        return f"{self.known.name} ({self.known.address})"
+
+    def link_changed(self, link: Link | None) -> None:
+        """Tell of it, and remember where a bridge was reached."""
+        if link is not None:
+            self._remember()
+        self._watcher.changed(self)
+
+    # Jobs.
+
+    async def _do_jobs(self) -> None:
+        while True:
+            while not self._queue:
+                await self._queued.wait()
+            self._running = self._services.jobs.move(self._queue.popleft(), Move.START)
+            self._watcher.changed(self)
+            await self._do(self._running)
+            self._running = None
+            self._watcher.changed(self)
+
+    async def _do(self, job: Job) -> None:
+        """Do one job to its end. A cancellation from outside leaves it running in the store."""
+        with trio.CancelScope() as self._job_scope:
+            outcome = await self._outcome(job)
+            self._end(job, outcome)
+        if self._job_scope.cancelled_caught:
+            self._services.jobs.move(job.id, Move.STOP)
+
+    async def _outcome(self, job: Job) -> WorkOutcome | Problem:
+        known = self.known
+        board = JobBoard(
+            known.name, self.console_settings(), self.connector, lambda: self.log, self.link_problem
+        )
+        try:
+            return await self._services.works[job.kind](board, JobReport(self._services.jobs, job.id), job)
+        except WorkFailed as failure:
+            return failure.problem
+        except Exception as error:  # the daemon outlives a mistake in one job's work
+            logger.exception("job %s met a bug", job.id)
+            return Problem(
+                code=ProblemCode.FAILED,
+                message=f"the daemon met a bug: {type(error).__name__}: {error}",
+                remedy="the daemon's log has the details: please report them",
+            )
+
+    def _end(self, job: Job, outcome: WorkOutcome | Problem) -> None:
+        jobs = self._services.jobs
+        if isinstance(outcome, WorkOutcome):
+            if outcome.found is not None:
+                self.known.chip = outcome.found.chip
+                self._remember()
+            jobs.move(job.id, Move.SUCCEED, report=outcome.report, target=outcome.target)
+        elif self._job_scope.cancel_called:
+            jobs.move(job.id, Move.STOP)
+        else:
+            jobs.move(job.id, Move.FAIL, problem=outcome)
+
+    def _unfinished(self) -> list[str]:
+        return [*([self._running.id] if self._running else []), *self._queue]
+
+    def _remember(self) -> None:
+        known = self.known
+        if known.id is None:
+            return
+        self._services.store.save_bridge(
+            SeenBridge(known.id, known.name, known.place, known.chip, time.time())
+        )
+
+    @property
+    def is_idle_and_unlinked(self) -> bool:
+        """Whether nothing would be lost if the bridge were forgotten."""
+        return self.connector.link is None and not self.jobs_ahead

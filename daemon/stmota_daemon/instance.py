@@ -1,0 +1,98 @@
+"""One daemon for one socket and one state directory, however many start at once.
+
+Locks (flock) decide, never the existence of a file: a socket file left by a crash is replaced by
+whoever holds its lock. The kernel lets go of a lock when its process ends, however it ends.
+"""
+
+import fcntl
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stmota_daemon.errors import AlreadyRunning, DaemonError
+from stmota_daemon.private_files import make_private_dir
+from stmota_protocol.places import checked_socket_path
+
+STATE_LOCK_NAME = "stmotad.lock"
+BACKLOG = 128
+
+
+def lock_path(socket_path: Path) -> Path:
+    """Return the lock file of a socket; it stays, as removing it would race with the next daemon."""
+    return socket_path.with_name(socket_path.name + ".lock")
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Generator[None]:
+    """Hold the lock file at `path`, which says our pid. Raises `AlreadyRunning`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            pid = _pid_in(descriptor)
+            message = f"a daemon (pid {pid or 'unknown'}) has {what} already"
+            raise AlreadyRunning(message, pid) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock at `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextmanager
+def listening_socket(path: Path) -> Generator[socket.socket]:
+    """Listen on a Unix socket at `path` (0600, in a private directory) while its lock is held.
+
+    Raises `AlreadyRunning`, `NotPrivate`, `BadPlace`. The socket file is removed at the end.
+    """
+    checked_socket_path(path)
+    make_private_dir(path.parent)
+    with locked(lock_path(path), f"the socket {path}"):
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(str(path))
+            path.chmod(0o600)
+            listener.listen(BACKLOG)
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+            listener.close()
+
+
+@contextmanager
+def listening_tcp(address: tuple[str, int]) -> Generator[socket.socket]:
+    """Listen on TCP. Raises `DaemonError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            message = f"cannot listen on {address[0]} port {address[1]}: {error.strerror}"
+            raise DaemonError(message) from error
+        yield listener
+
+
+def _pid_in(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 20, 0).strip()
+    return int(text) if text.isdigit() else None

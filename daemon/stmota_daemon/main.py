@@ -1,0 +1,124 @@
+"""`stmotad`: arguments, logging, signals, and what the user reads when it cannot run."""
+
+import argparse
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import trio
+
+from stmota_daemon.config import BadConfig, Config, is_address, read_config
+from stmota_daemon.daemon import Daemon, Places, opened
+from stmota_daemon.errors import AlreadyRunning, DaemonError
+from stmota_protocol import places
+from stmota_protocol.api import ExitCode
+from stmota_protocol.places import BadPlace
+
+logger = logging.getLogger(__name__)
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon until a signal or a request ends it; return the exit code."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(level=given.log_level.upper(), format=LOG_FORMAT)
+    try:
+        config = _config(given)
+        where = Places(
+            socket=Path(given.socket).absolute() if given.socket else places.default_socket(),
+            state_dir=Path(given.state_dir).absolute() if given.state_dir else places.state_dir(),
+            config_file=Path(given.config).absolute() if given.config else places.config_file(),
+        )
+        _serve(where, config)
+    except AlreadyRunning as running:
+        if given.if_absent:
+            return ExitCode.DONE
+        return _say(running, ExitCode.FAILED)
+    except BadConfig as error:
+        return _say(error, ExitCode.USAGE)
+    except (DaemonError, BadPlace, OSError) as error:
+        return _say(error, ExitCode.FAILED)
+    return ExitCode.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stmotad",
+        description="The stmota daemon: holds bridges, does flash jobs, keeps console logs.",
+        epilog="example: stmotad --mdns-interface 127.0.0.1 --log-level debug",
+    )
+    parser.add_argument("--socket", help=f"Unix socket to serve on (default: {_default_socket()})")
+    parser.add_argument("--state-dir", help=f"jobs, firmware and logs (default: {places.state_dir()})")
+    parser.add_argument("--config", help=f"configuration (default: {places.config_file()})")
+    parser.add_argument(
+        "--mdns-interface", action="append", metavar="ADDR", type=_address,
+        help="an address of this machine to look for bridges on; may be repeated (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--no-mdns", action="store_true", help="do not look for bridges by mDNS")
+    parser.add_argument("--if-absent", action="store_true", help="exit with 0 if a daemon runs already")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="default: info")
+    return parser
+
+
+def _default_socket() -> str:
+    try:
+        return str(places.default_socket())
+    except BadPlace:
+        return str(places.runtime_dir() / places.SOCKET_NAME)
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        message = f"{text!r} is no IP address"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+def _config(given: argparse.Namespace) -> Config:
+    config = read_config(Path(given.config) if given.config else places.config_file())
+    if given.mdns_interface:
+        config = replace(config, interfaces=tuple(given.mdns_interface))
+    return replace(config, mdns=False) if given.no_mdns else config
+
+
+def _serve(where: Places, config: Config) -> None:
+    with opened(where, config) as (services, listeners):
+        daemon = Daemon(services, config, where.config_file)
+        logger.info("listening on %s", where.socket)
+        # Before the loop has signals of its own, and after: an interrupt is an end like another.
+        with contextlib.suppress(KeyboardInterrupt):
+            trio.run(_until_signalled, daemon, listeners)
+        logger.info("ended")
+
+
+async def _until_signalled(daemon: Daemon, listeners: Sequence[socket.socket]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_end_on_signal, daemon)
+        await daemon.run(listeners)
+        nursery.cancel_scope.cancel()
+
+
+async def _end_on_signal(daemon: Daemon) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            logger.info("ending: %s", signal.Signals(number).name)
+            daemon.shut_down()
+
+
+def _say(error: Exception, code: ExitCode) -> int:
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    sys.stderr.write("".join(f"stmotad: {line}\n" for line in text.splitlines()))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
