@@ -7,9 +7,9 @@ Errors are split by whose they are: `LocalProtocolError` is this side's bug, rai
 anything changed; `RemoteProtocolError` is the peer's, raised once by `next_event`, after which the
 connection is in ERROR and swallows everything.
 
-Bounds: the buffer holds one unfinished message, at most `MAX_SMALL_FRAME` before Welcome and the larger of
-that and the bridge's largest batch (or `MAX_FRAME`, at a controller) after it, plus what one
-`receive_data` brought.
+Bounds: the buffer holds one unfinished message, at most `MAX_SMALL_FRAME` before the Hello is answered;
+from then on at most `MAX_FRAME` at a controller, and at a bridge the larger of `MAX_SMALL_FRAME` and its
+largest batch. On top comes what one `receive_data` brought.
 """
 
 from enum import Enum, unique
@@ -42,6 +42,7 @@ __all__ = [
     "CLOSED",
     "NEED_DATA",
     "Connection",
+    "Event",
     "LocalProtocolError",
     "ProtocolError",
     "RemoteProtocolError",
@@ -206,10 +207,12 @@ class Connection:
         self._buffer.clear()
 
     def _max_frame(self) -> int:
-        if self._state is not State.READY or self.greeting is None:
+        if self.greeting is None or self._state is State.AWAIT_HELLO:
             return MAX_SMALL_FRAME
         if self.role is Role.CONTROLLER:
             return MAX_FRAME
+        if self._state is not State.READY:
+            return MAX_SMALL_FRAME
         return max(MAX_SMALL_FRAME, self.greeting.identity.max_batch)
 
     def _note(self, message: Message) -> None:

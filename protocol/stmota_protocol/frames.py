@@ -38,7 +38,6 @@ _FOREIGN = (
     (b"\xff\xfd", "telnet or RFC 2217"),
     (b"\xff\xfa", "telnet or RFC 2217"),
     (b"220 ", "an FTP or mail server"),
-    (b"\x04\x22\x4d\x18", "an LZ4 file"),
 )
 """First bytes of what else is found on a port, and its name for people."""
 
@@ -88,11 +87,11 @@ def judge_preamble(start: bytes) -> int:
 
     Raises `Malformed` that says what the bytes look like, or who has to be updated.
     """
+    if len(start) < len(PREAMBLE) and (MAGIC.startswith(start) or start.startswith(MAGIC)):
+        message = "the connection ended inside the preamble"
+        raise Malformed(message)
     if not start.startswith(MAGIC):
         message = f"this is no stmota bridge protocol: it looks like {looks_like(start)}"
-        raise Malformed(message)
-    if len(start) < len(PREAMBLE):
-        message = "the connection ended inside the preamble"
         raise Malformed(message)
     major, minor = start[len(MAGIC) :]
     if major != MAJOR:
@@ -110,8 +109,6 @@ def looks_like(start: bytes) -> str:
     for first, name in _FOREIGN:
         if start.startswith(first):
             return name
-    if MAGIC.startswith(start):
-        return "a stmota peer that went away"
     shown = start[: len(PREAMBLE)]
     if shown.isascii() and shown.decode("ascii").isprintable():
         return f"text, {shown.decode('ascii')!r}"

@@ -8,9 +8,11 @@ HEADER_BYTES = 4
 MAX_PAYLOAD = 0xFFFF
 """What the length field can say. Only results come near it."""
 MAX_FRAME = HEADER_BYTES + MAX_PAYLOAD
+MAX_RESULT_FRAME = MAX_FRAME - 2
+"""Largest BatchResult: it must fit a Welcome too, behind two bytes."""
 MAX_SMALL_FRAME = HEADER_BYTES + 1024
-"""Every frame before Welcome, and every frame to a bridge whose largest batch is not larger than this:
-a stranger makes nobody buffer more."""
+"""Every frame up to Welcome (which may be longer), and every frame to a bridge whose largest batch is not
+larger than this: a stranger makes nobody buffer more."""
 
 MAX_NAME_BYTES = 64
 """Names of bridges and controllers. mDNS announces at most 63 of them (RFC 6763 §4.1.1)."""

@@ -13,7 +13,7 @@ The rules, kept the same way on both sides:
 from collections import deque
 from dataclasses import dataclass
 
-from stmota_protocol.limits import HEADER_BYTES, MAX_FRAME
+from stmota_protocol.limits import HEADER_BYTES, MAX_FRAME, MAX_RESULT_FRAME
 from stmota_protocol.messages import Abort, BatchRequest, BatchResult, BeginRun, EndRun
 from stmota_protocol.steps import Batch, EdgeIdentity, Result
 from stmota_protocol.wire import largest_result_bytes, request_bytes
@@ -64,7 +64,7 @@ class RunLedger:
         request, result = request_bytes(batch), largest_result_bytes(batch)
         for what, size, most in (
             ("request", request, self._max_batch),
-            ("largest result", result, MAX_FRAME),
+            ("largest result", result, MAX_RESULT_FRAME),
             ("charge", max(request, result), self._credit),
         ):
             if size > most:

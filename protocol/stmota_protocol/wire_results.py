@@ -12,7 +12,7 @@ from stmota_protocol.wire_steps import ARRIVAL_BYTES, OUTPUT_HEADER_BYTES
 
 BATCH_RESULT = Struct("<II")
 """run, number. Then the result."""
-_FIXED = Struct("<BHBIQQHHHIBHH")
+FIXED = Struct("<BHBIQQHHHIBHH")
 """outcome, failed_step, cause, got, started_us, ended_us, parity, framing, overrun, residue_lost,
 residue length, outputs, arrivals."""
 _OUTPUT = Struct("<HH")
@@ -26,15 +26,15 @@ NO_GOT = 0xFFFF_FFFF
 _U16_MAX = 0xFFFF
 _U32_MAX = 0xFFFF_FFFF
 
-EMPTY_RESULT_BYTES = _FIXED.size
-LARGEST_BARE_RESULT_BYTES = _FIXED.size + MAX_RESIDUE
+EMPTY_RESULT_BYTES = FIXED.size
+LARGEST_BARE_RESULT_BYTES = FIXED.size + MAX_RESIDUE
 """A result without outputs and arrivals, its residue full."""
 
 
 def result_bytes(result: Result) -> int:
     """Length of the result on the wire."""
     outputs = sum(OUTPUT_HEADER_BYTES + len(output.data) for output in result.outputs)
-    return _FIXED.size + len(result.residue) + outputs + ARRIVAL_BYTES * len(result.arrivals)
+    return FIXED.size + len(result.residue) + outputs + ARRIVAL_BYTES * len(result.arrivals)
 
 
 def encode_result(result: Result) -> bytes:
@@ -48,7 +48,7 @@ def encode_result(result: Result) -> bytes:
     _check(result)
     errors = result.errors
     parts = [
-        _FIXED.pack(
+        FIXED.pack(
             result.outcome,
             NO_STEP if result.failed_step is None else result.failed_step,
             NO_CAUSE if result.cause is None else result.cause,
@@ -73,16 +73,16 @@ def encode_result(result: Result) -> bytes:
 
 def decode_result(data: bytes, offset: int) -> tuple[Result, int]:
     """Read a result from `offset` on; return it and where it ends. Raises `Malformed`."""
-    if offset + _FIXED.size > len(data):
+    if offset + FIXED.size > len(data):
         message = "a result that ends too early"
         raise Malformed(message)
-    fields = _FIXED.unpack_from(data, offset)
+    fields = FIXED.unpack_from(data, offset)
     outcome, failed_step, cause, got, started_us, ended_us, parity, framing, overrun = fields[:9]
     residue_lost, residue_length, output_count, arrival_count = fields[9:]
     if outcome not in _OUTCOMES or residue_length > MAX_RESIDUE:
         message = f"a result with outcome {outcome} and a residue of {residue_length} bytes"
         raise Malformed(message)
-    offset += _FIXED.size
+    offset += FIXED.size
     residue_end = offset + residue_length
     outputs, outputs_end = _decode_outputs(data, residue_end, output_count)
     end = outputs_end + ARRIVAL_BYTES * arrival_count

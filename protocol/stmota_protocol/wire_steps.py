@@ -35,15 +35,15 @@ from stmota_protocol.wire_numbers import StepNumber
 
 STEP_HEADER = Struct("<BH")
 """Number, length of the arguments."""
-_EXPECT = Struct("<BIBHH")
+EXPECT = Struct("<BIBHH")
 """Good byte, within_us, on_silence, repeat_back, repeat_times; the bytes to skip follow."""
-_RECEIVE = Struct("<HI")
-_COUNTED = Struct("<BHHI")
-_UNTIL_QUIET = Struct("<IHI")
-_DISCARD = Struct("<II")
-_SET_LINES = Struct("<BB")
-_WAIT = Struct("<I")
-_CONFIGURE = Struct("<IBBBBB")
+RECEIVE = Struct("<HI")
+COUNTED = Struct("<BHHI")
+UNTIL_QUIET = Struct("<IHI")
+DISCARD = Struct("<II")
+SET_LINES = Struct("<BB")
+WAIT = Struct("<I")
+CONFIGURE = Struct("<IBBBBB")
 
 OUTPUT_HEADER_BYTES = 4
 """Step u16, length u16, before each output in a result."""
@@ -55,15 +55,15 @@ SENSE_OUTPUT_BYTES = 2
 
 _FIXED_BYTES: dict[type[Step], int] = {
     Send: 0,
-    Expect: _EXPECT.size,
-    Receive: _RECEIVE.size,
-    ReceiveCounted: _COUNTED.size,
-    ReceiveUntilQuiet: _UNTIL_QUIET.size,
-    Discard: _DISCARD.size,
-    SetLines: _SET_LINES.size,
+    Expect: EXPECT.size,
+    Receive: RECEIVE.size,
+    ReceiveCounted: COUNTED.size,
+    ReceiveUntilQuiet: UNTIL_QUIET.size,
+    Discard: DISCARD.size,
+    SetLines: SET_LINES.size,
     Sense: 0,
-    Wait: _WAIT.size,
-    Configure: _CONFIGURE.size,
+    Wait: WAIT.size,
+    Configure: CONFIGURE.size,
     UnknownStep: 0,
 }
 
@@ -107,16 +107,16 @@ def encode_step(step: Step) -> bytes:
         case Expect():
             return _with_header(StepNumber.EXPECT, _expect_arguments(step))
         case Receive():
-            return _with_header(StepNumber.RECEIVE, _RECEIVE.pack(step.length, step.within_us))
+            return _with_header(StepNumber.RECEIVE, RECEIVE.pack(step.length, step.within_us))
         case ReceiveCounted():
             _require(step.count_bytes in (1, 2), f"a count of {step.count_bytes} bytes; 1 or 2 are possible")
             fields = (step.count_bytes, step.extra, step.cap, step.within_us)
-            return _with_header(StepNumber.RECEIVE_COUNTED, _COUNTED.pack(*fields))
+            return _with_header(StepNumber.RECEIVE_COUNTED, COUNTED.pack(*fields))
         case ReceiveUntilQuiet():
-            packed = _UNTIL_QUIET.pack(step.quiet_us, step.cap, step.within_us)
+            packed = UNTIL_QUIET.pack(step.quiet_us, step.cap, step.within_us)
             return _with_header(StepNumber.RECEIVE_UNTIL_QUIET, packed)
         case Discard():
-            return _with_header(StepNumber.DISCARD, _DISCARD.pack(step.quiet_us, step.within_us))
+            return _with_header(StepNumber.DISCARD, DISCARD.pack(step.quiet_us, step.within_us))
         case _:
             return _encode_other(step)
 
@@ -124,11 +124,11 @@ def encode_step(step: Step) -> bytes:
 def _encode_other(step: SetLines | Sense | Wait | Configure | UnknownStep) -> bytes:
     match step:
         case SetLines():
-            return _with_header(StepNumber.SET_LINES, _SET_LINES.pack(step.mask, step.levels))
+            return _with_header(StepNumber.SET_LINES, SET_LINES.pack(step.mask, step.levels))
         case Sense():
             return _with_header(StepNumber.SENSE, b"")
         case Wait():
-            return _with_header(StepNumber.WAIT, _WAIT.pack(step.wait_us))
+            return _with_header(StepNumber.WAIT, WAIT.pack(step.wait_us))
         case Configure():
             return _with_header(StepNumber.CONFIGURE, _configure_arguments(step.settings))
         case UnknownStep():
@@ -169,7 +169,7 @@ def decode_steps(data: bytes, offset: int, count: int) -> tuple[tuple[Step, ...]
             raise Malformed(message)
         steps.append(_decode_step(number, data[arguments_at:offset]))
     for wrong in list(_wrong_repeats(steps)):
-        steps[wrong] = UnknownStep(StepNumber.EXPECT, encode_step(steps[wrong])[STEP_HEADER.size :])
+        steps[wrong] = UnknownStep(int(StepNumber.EXPECT), encode_step(steps[wrong])[STEP_HEADER.size :])
     return tuple(steps), offset
 
 
@@ -206,24 +206,24 @@ def _require(is_right: bool, message: str) -> None:
 def _expect_arguments(step: Expect) -> bytes:
     _require(len(step.skip) <= MAX_SKIP, f"{len(step.skip)} bytes to skip; the most is {MAX_SKIP}")
     fields = (step.good, step.within_us, step.on_silence, step.repeat_back, step.repeat_times)
-    return _EXPECT.pack(*fields) + step.skip
+    return EXPECT.pack(*fields) + step.skip
 
 
 def _decode_expect(arguments: bytes) -> Expect:
-    good, within_us, on_silence, repeat_back, repeat_times = _EXPECT.unpack_from(arguments)
-    skip = arguments[_EXPECT.size :]
+    good, within_us, on_silence, repeat_back, repeat_times = EXPECT.unpack_from(arguments)
+    skip = arguments[EXPECT.size :]
     _require(len(skip) <= MAX_SKIP, "too many bytes to skip")
     return Expect(good, within_us, skip, OnSilence(on_silence), repeat_back, repeat_times)
 
 
 def _decode_counted(arguments: bytes) -> ReceiveCounted:
-    step = ReceiveCounted(*_COUNTED.unpack(arguments))
+    step = ReceiveCounted(*COUNTED.unpack(arguments))
     _require(step.count_bytes in (1, 2), "count of neither 1 nor 2 bytes")
     return step
 
 
 def _decode_set_lines(arguments: bytes) -> SetLines:
-    mask, levels = _SET_LINES.unpack(arguments)
+    mask, levels = SET_LINES.unpack(arguments)
     return SetLines(Line(mask), Line(levels))
 
 
@@ -234,7 +234,7 @@ def _decode_sense(arguments: bytes) -> Sense:
 
 def _configure_arguments(settings: UartSettings) -> bytes:
     _require(settings.baud > 0, "0 baud")
-    return _CONFIGURE.pack(
+    return CONFIGURE.pack(
         settings.baud,
         settings.data_bits,
         settings.parity,
@@ -245,7 +245,7 @@ def _configure_arguments(settings: UartSettings) -> bytes:
 
 
 def _decode_configure(arguments: bytes) -> Configure:
-    baud, data_bits, parity, stop_bits, rs485, echo = _CONFIGURE.unpack(arguments)
+    baud, data_bits, parity, stop_bits, rs485, echo = CONFIGURE.unpack(arguments)
     _require(baud > 0 and echo <= 1, "baud or echo out of range")
     settings = UartSettings(baud, data_bits, Parity(parity), StopBits(stop_bits), Rs485(rs485), bool(echo))
     return Configure(settings)
@@ -254,12 +254,12 @@ def _decode_configure(arguments: bytes) -> Configure:
 _DECODERS: dict[int, Callable[[bytes], Step]] = {
     StepNumber.SEND: Send,
     StepNumber.EXPECT: _decode_expect,
-    StepNumber.RECEIVE: lambda arguments: Receive(*_RECEIVE.unpack(arguments)),
+    StepNumber.RECEIVE: lambda arguments: Receive(*RECEIVE.unpack(arguments)),
     StepNumber.RECEIVE_COUNTED: _decode_counted,
-    StepNumber.RECEIVE_UNTIL_QUIET: lambda arguments: ReceiveUntilQuiet(*_UNTIL_QUIET.unpack(arguments)),
-    StepNumber.DISCARD: lambda arguments: Discard(*_DISCARD.unpack(arguments)),
+    StepNumber.RECEIVE_UNTIL_QUIET: lambda arguments: ReceiveUntilQuiet(*UNTIL_QUIET.unpack(arguments)),
+    StepNumber.DISCARD: lambda arguments: Discard(*DISCARD.unpack(arguments)),
     StepNumber.SET_LINES: _decode_set_lines,
     StepNumber.SENSE: _decode_sense,
-    StepNumber.WAIT: lambda arguments: Wait(*_WAIT.unpack(arguments)),
+    StepNumber.WAIT: lambda arguments: Wait(*WAIT.unpack(arguments)),
     StepNumber.CONFIGURE: _decode_configure,
 }
