@@ -86,8 +86,10 @@ class Programming:
         length = sum(unit.size for unit in units)
         numbers = [unit.index for unit in units]
         command = an3155.erase(self._target.erase_code, numbers, within_us, units[0].address, length)
-        pause_us = self._target.traits.pause_after_erase_us
-        return an3155.followed_by(command, Wait(pause_us)) if pause_us else command
+        traits = self._target.traits
+        if traits.pause_after_erase_us and units[-1].address >= traits.pause_from_address:
+            return an3155.followed_by(command, Wait(traits.pause_after_erase_us))
+        return command
 
     async def _write(self) -> None:
         if not self._to_write:

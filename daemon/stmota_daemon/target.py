@@ -4,22 +4,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from stmota_protocol.chips.boot import boot_options
-from stmota_protocol.chips.protection import read_protection, write_protection
-
 from stmota_daemon.bootloader import Bootloader
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import WorkFailed
 from stmota_protocol import an3155
 from stmota_protocol.api import Problem, ProblemCode, TargetInfo
 from stmota_protocol.chips import Chip, Dialect, RegisterRead, chip_by_product_id
+from stmota_protocol.chips.boot import boot_options
 from stmota_protocol.chips.option_bytes import option_reads
+from stmota_protocol.chips.protection import read_protection, write_protection
+from stmota_protocol.chips.registers import flash_size_from, unique_id_from
 from stmota_protocol.chips.traits import Traits, traits
 
 VECTORS_BYTES = 8
 """Initial stack pointer and reset vector."""
-UNREADABLE_SIZES = (0, 0xFFFF)
-"""What a flash size register says when it says nothing (erased, or an engineering sample)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,8 @@ async def identify(bootloader: Bootloader) -> Target:
         protocol_version=bootloader.version,
         rom_version=rom_version,
         commands=bootloader.commands,
-        register_flash_size=_flash_size(chip, held),
-        unique_id=_unique_id(chip, held),
+        register_flash_size=flash_size_from(chip, held.get(chip.size_read, b"")) if chip.size_read else None,
+        unique_id=unique_id_from(chip, held.get(chip.uid_read, b"")) if chip.uid_read else None,
         option_bytes={read.address: data for read in options if (data := held.get(read)) is not None},
         vectors=held.get(where[0]),
     )
@@ -123,22 +121,6 @@ async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) ->
             else:
                 await bootloader.enter()
     return held
-
-
-def _flash_size(chip: Chip, held: Mapping[RegisterRead, bytes]) -> int | None:
-    read = chip.size_read
-    if read is None or read not in held:
-        return None
-    kib = int.from_bytes(held[read][read.offset : read.offset + 2], "little")
-    return None if kib in UNREADABLE_SIZES else kib * 1024
-
-
-def _unique_id(chip: Chip, held: Mapping[RegisterRead, bytes]) -> bytes | None:
-    read = chip.uid_read
-    if read is None or read not in held:
-        return None
-    data = held[read][read.offset :]
-    return b"".join(data[offset : offset + 4] for offset in chip.uid_words)
 
 
 def describe(target: Target) -> TargetInfo:
