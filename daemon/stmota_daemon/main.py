@@ -27,7 +27,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal or a request ends it; return the exit code."""
-    given = _parser().parse_args(arguments)
+    given = parse(arguments)
     logging.basicConfig(level=given.log_level.upper(), format=LOG_FORMAT)
     try:
         config = _config(given)
@@ -46,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DaemonError, BadPlace, OSError) as error:
         return _say(error, ExitCode.FAILED)
     return ExitCode.DONE
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse stmotad's arguments; a wrong one ends the process with its usage and exit code 2."""
+    return _parser().parse_args(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
