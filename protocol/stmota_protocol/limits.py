@@ -39,6 +39,5 @@ MAX_WAITING_CONNECTIONS = 4
 """Connections before Welcome. They never hold the controller's place."""
 SAFE_LINES_AFTER_S = 10.0
 """Lines go to their safe levels when no controller came back for this long."""
-ECHO_WITHIN_US = 100_000
-"""An echoed byte comes back within this of the last stop bit: a USB adapter holds bytes up to 16 ms, and
-the edge may sit behind two of them."""
+ECHO_WITHIN_US = 50_000
+"""An echo is back within this of the last stop bit: three latency timers of a USB adapter (FTDI: 16 ms)."""
