@@ -7,11 +7,12 @@
         for event in client.job_events(job.id):
             ...
 
-Every method raises `ClientError`; the object is thread-safe. Nothing is drawn or printed here.
+Every method raises `ClientError`; the object is thread-safe. A stream is left early by its `close()`.
+Nothing is drawn or printed here.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -112,7 +113,7 @@ class Client:
         """Ask for a job's end; its events tell when it has ended."""
         return self._ask("POST", f"/v1/jobs/{_quoted(job_id)}/cancel", Job)
 
-    def job_events(self, job_id: str, after: int | None = None) -> Iterator[JobEvent]:
+    def job_events(self, job_id: str, after: int | None = None) -> Generator[JobEvent]:
         """Yield a job's events to its end, from the first or after number `after`.
 
         A stream that breaks is opened again where it broke, for `streams.RESUME_FOR_S` without news.
@@ -120,7 +121,7 @@ class Client:
         stream = Stream(self._transport, f"/v1/jobs/{_quoted(job_id)}/events", JOB_EVENTS, after=after)
         return stream.read_until(lambda event: isinstance(event, StateEvent) and event.job.state in ENDED)
 
-    def log(self, ref: str, *, lines: int | None = None, follow: bool = False) -> Iterator[LogRecord]:
+    def log(self, ref: str, *, lines: int | None = None, follow: bool = False) -> Generator[LogRecord]:
         """Yield the last `lines` records of a board's log (None: all), then, with `follow`, what comes.
 
         What this reader was too slow for is read back from the daemon's store.
@@ -135,7 +136,7 @@ class Client:
             else:
                 stream.go_back_to(event.resume_from)
 
-    def events(self) -> Iterator[DaemonEvent]:
+    def events(self) -> Generator[DaemonEvent]:
         """Yield what happens: all bridges first, then changes. Ends with an error when the stream breaks."""
         return Stream(self._transport, "/v1/events", DAEMON_EVENTS).read_once()
 

@@ -21,7 +21,7 @@ class Discovery:
     def __init__(self, client: Client, timeout_s: float | None) -> None:
         self._client = client
         self._timeout_s = timeout_s
-        self._news: queue.SimpleQueue[DaemonEvent | ClientError] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[DaemonEvent | ClientError | None] = queue.SimpleQueue()
         self._bridges: dict[str, Bridge] = {}
 
     def run(self, show: Callable[[list[Bridge]], None]) -> list[Bridge]:
@@ -43,6 +43,8 @@ class Discovery:
                 news = self._news.get(timeout=left_s)
             except queue.Empty:
                 break
+            if news is None:
+                break
             if isinstance(news, ClientError):
                 raise news
             if self._take(news):
@@ -51,10 +53,11 @@ class Discovery:
         return self._sorted()
 
     def _watch(self) -> None:
-        """Pass on events; runs in a thread until the connection ends."""
+        """Pass on events; runs in a thread until the connection ends, None is the daemon's end."""
         try:
             for event in self._client.events():
                 self._news.put(event)
+            self._news.put(None)
         except ClientError as error:
             self._news.put(error)
 

@@ -10,7 +10,7 @@ from stmota_protocol.api import ProblemCode
 
 _UCRED = struct.Struct("3i")
 """Linux `struct ucred` (unix(7)): pid, uid, gid."""
-_ROOT = 0
+ROOT = 0
 
 
 def check_server(connection: socket.socket, path: Path) -> None:
@@ -19,7 +19,7 @@ def check_server(connection: socket.socket, path: Path) -> None:
     Linux tells who listens (SO_PEERCRED); elsewhere the owner of the socket's directory has to do.
     """
     owner = server_uid(connection, path)
-    if owner not in {os.geteuid(), _ROOT}:
+    if owner not in {os.geteuid(), ROOT}:
         raise ClientError.of(
             ProblemCode.NOT_ALLOWED,
             f"the server on {path} is run by uid {owner}, not by you (uid {os.geteuid()}): not spoken to",

@@ -2,7 +2,9 @@
 
 import re
 
-_NUMBER = re.compile(r"(?P<digits>0[xX][0-9a-fA-F_]+|[0-9][0-9_]*)(?P<unit>[kKmM]?)(?:iB|ib|B|b)?")
+_NUMBER = re.compile(
+    r"(?:0[xX](?P<hex>[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*)|(?P<decimal>[0-9]+(?:_[0-9]+)*))(?P<unit>[kKmM]?)(?:i?[Bb])?"
+)
 _UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
 """As in linker scripts and stm32flash: binary."""
 
@@ -13,7 +15,8 @@ def parse_number(text: str) -> int:
     if match is None:
         message = f"{text!r} is no number; write it as 0x08000000, 4096 or 64k"
         raise ValueError(message)
-    return int(match["digits"], 0) * _UNITS[match["unit"].lower()]
+    value = int(match["hex"], 16) if match["hex"] else int(match["decimal"])
+    return value * _UNITS[match["unit"].lower()]
 
 
 def size(length_bytes: int) -> str:

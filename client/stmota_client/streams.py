@@ -1,7 +1,7 @@
 """An event stream that goes on where it broke."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Generic, TypeVar
 
 from stmota_client.errors import ClientError
@@ -43,7 +43,7 @@ class Stream(Generic[E]):
         self._last = number - 1 if number > 0 else None
         self._is_rewound = True
 
-    def read_once(self) -> Iterator[E]:
+    def read_once(self) -> Generator[E]:
         """Yield events until the server ends the stream. A broken one raises `ClientError`."""
         with self._transport.stream(self._path, self._parameters, self._last) as chunks:
             self._was_open = True
@@ -56,15 +56,15 @@ class Stream(Generic[E]):
                 if self._is_rewound:
                     return
 
-    def read_to_end(self) -> Iterator[E]:
+    def read_to_end(self) -> Generator[E]:
         """Yield events until the server ends the stream; a break before that is mended."""
         return self._read(is_last=lambda _: False, ends_with_server=True)
 
-    def read_until(self, is_last: Callable[[E], bool]) -> Iterator[E]:
+    def read_until(self, is_last: Callable[[E], bool]) -> Generator[E]:
         """Yield events up to one that `is_last`; any end before that is mended."""
         return self._read(is_last, ends_with_server=False)
 
-    def _read(self, is_last: Callable[[E], bool], *, ends_with_server: bool) -> Iterator[E]:
+    def _read(self, is_last: Callable[[E], bool], *, ends_with_server: bool) -> Generator[E]:
         while True:
             error = went_away(self._transport.address, "it ended the stream early")
             try:

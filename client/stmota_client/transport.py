@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
@@ -101,14 +102,27 @@ class Transport:
         return {"trace": self._on_trace} if isinstance(self.address, UnixAddress) else {}
 
     def _on_trace(self, name: str, info: dict[str, object]) -> None:
-        """Check who listens, once connected and before the first byte is sent."""
-        if name == "connection.connect_unix_socket.complete" and isinstance(self.address, UnixAddress):
+        """See that a Unix socket has a listener, and the right one before the first byte is sent."""
+        if not isinstance(self.address, UnixAddress):
+            return
+        if name == "connection.connect_unix_socket.started":
+            self._probe(self.address.path)
+        elif name == "connection.connect_unix_socket.complete":
             connection = cast("_Connection", info["return_value"])
             try:
                 check_server(connection.get_extra_info("socket"), self.address.path)
             except BaseException:
                 connection.close()
                 raise
+
+    def _probe(self, path: Path) -> None:
+        """Raise NO_DAEMON if nobody listens: httpcore would leave its socket to the garbage collector."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(CONNECT_TIMEOUT_S)
+            try:
+                probe.connect(str(path))
+            except OSError as error:
+                raise no_daemon(self.address, _reason(error)) from error
 
     @contextmanager
     def _translated(self) -> Generator[None]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stmota_client import screen
-from stmota_client.arguments import Common, WithJson, add_command
+from stmota_client.arguments import Common, WithJson, add_command, with_examples
 from stmota_client.errors import ClientError
 from stmota_client.escape import escape
 from stmota_client.parts import BridgeParts
@@ -63,15 +63,19 @@ class RemoveArguments(Common):
     name: Annotated[str, typer.Argument(metavar="NAME", help="The bridge's name or id.")]
 
 
+def bridge() -> None:
+    """Add and remove bridges; serve a serial port as one."""
+
+
 def add(arguments: AddArguments) -> None:
     """Add a bridge that mDNS does not find, or a serial port, to the daemon's configuration."""
     request = AddBridge(name=arguments.name, place=place(arguments))
     with session(arguments) as (client, _):
-        bridge = client.add_bridge(request)
+        added = client.add_bridge(request)
     if arguments.json:
-        screen.document(bridge)
+        screen.document(added)
     elif not arguments.quiet:
-        screen.data(escape(f"{bridge.name}: added at {bridge.address}, {bridge.state.value}"))
+        screen.data(escape(f"{added.name}: added at {added.address}, {added.state.value}"))
 
 
 def remove(arguments: RemoveArguments) -> None:
@@ -126,4 +130,6 @@ def register(app: typer.Typer) -> None:
         ),
     )
     add_command(group, "remove", RemoveArguments, remove, examples=("stmota bridge remove lab-esp32",))
-    app.add_typer(group, name="bridge", help="Add and remove bridges; serve a serial port as one.")
+    app.add_typer(
+        group, name="bridge", help=with_examples(bridge, ("stmota bridge add lab-esp32 192.168.1.20",))
+    )

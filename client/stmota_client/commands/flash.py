@@ -20,9 +20,9 @@ MAX_IMAGE_BYTES = 64 * 1024 * 1024
 """What the daemon takes; more than that is not read (`/dev/zero` has no end)."""
 
 
-def _number(text: str) -> int:
+def _number(text: str | int) -> int:
     try:
-        return parse_number(text)
+        return text if isinstance(text, int) else parse_number(text)  # typer parses defaults, too
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

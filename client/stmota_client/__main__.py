@@ -1,0 +1,5 @@
+"""`python -m stmota_client` is `stmota`."""
+
+from stmota_client.main import main
+
+main()
