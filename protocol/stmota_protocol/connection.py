@@ -113,6 +113,11 @@ class Connection:
         """What these batches take of the credit."""
         return self._runs.charged_bytes if self._runs else 0
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes received that no event has come of yet; bounded as the module says."""
+        return len(self._buffer)
+
     def has_room_for(self, batch: Batch) -> bool:
         """Whether the credit allows this batch now; always when none is under way.
 

@@ -381,6 +381,20 @@ def test_peer_that_closes_inside_a_message_is_an_error(ready: Wire) -> None:
         ready.bridge.next_event()
 
 
+def test_what_comes_behind_the_end_is_not_heard(ready: Wire) -> None:
+    ready.bridge.receive_data(b"")
+    ready.bridge.receive_data(encode_message(Ping(1)))
+    assert ready.bridge.next_event() is CLOSED
+
+
+@pytest.mark.parametrize("role", Role)
+def test_nothing_is_kept_of_what_comes_after_a_closing(ready: Wire, role: Role) -> None:
+    ready.say(role, Closing(CloseReason.SHUTDOWN, ""))
+    for end in ready.ends.values():
+        end.receive_data(bytes(100_000))
+        assert end.buffered_bytes == 0
+
+
 def test_stranger_cannot_make_a_bridge_buffer_more_than_a_small_frame() -> None:
     end = wire_in(State.AWAIT_HELLO).bridge
     end.receive_data(bytes.fromhex("01040200"))  # 1025 bytes of payload
@@ -478,6 +492,18 @@ def test_batches_at_the_limits_fit(running: Wire) -> None:
     assert running.controller.has_room_for(Batch((Send(bytes(583)),)))
     running.say(Role.CONTROLLER, BatchRequest(1, 0, Batch((Receive(881, 1),))))
     assert running.controller.charged_bytes == 1000
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_credit_is_spent_to_the_last_byte_and_no_further(running: Wire, is_over: bool) -> None:
+    running.say(Role.CONTROLLER, BatchRequest(1, 0, Batch((Receive(400, 1),))))
+    rest = Batch((Receive(1000 - running.controller.charged_bytes - 119 + is_over, 1),))
+    assert running.controller.has_room_for(rest) is not is_over
+    if is_over:
+        running.smuggle(Role.CONTROLLER, BatchRequest(1, 1, rest))
+    else:
+        running.say(Role.CONTROLLER, BatchRequest(1, 1, rest))
+        assert running.controller.charged_bytes == 1000
 
 
 def test_largest_result_is_accepted_and_a_larger_one_is_not(running: Wire) -> None:
