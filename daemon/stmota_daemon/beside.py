@@ -1,13 +1,13 @@
 """Running one task beside the body of an `async with`, without wrapping the body's errors."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import trio
 
 
 @asynccontextmanager
-async def beside(task: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def beside(task: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:
     """Run `task` while the body runs, and cancel it at the body's end.
 
     What the body raises arrives bare, where a nursery would put it into an ExceptionGroup. The task tells

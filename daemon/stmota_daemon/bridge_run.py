@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from stmota_daemon.link import LinkError, Run
 from stmota_daemon.owed_results import OwedResults
@@ -25,7 +26,10 @@ class BridgeRun(Run):
         self._sent = 0
         self._came = 0
         self._is_open = True
+        """Whether more batches may come."""
         self._is_aborted = False
+        self._is_end_due = False
+        self._is_superseded = False
 
     @property
     def under_way(self) -> int:
@@ -61,6 +65,9 @@ class BridgeRun(Run):
             self._send(BatchRequest(self.number, self._sent, self._unsent[0]))
             self._unsent.popleft()
             self._sent += 1
+        if self._is_end_due and not self._unsent:
+            self._is_end_due = False
+            self._send(EndRun(self.number))
 
     async def result(self) -> Result:
         """Wait for the oldest result not yet taken."""
@@ -73,20 +80,25 @@ class BridgeRun(Run):
 
     def abort(self) -> None:
         """End the batch in hand, skip the rest, those still here too."""
-        self._skip_unsent()
-        self._is_aborted = True
-        self._say(Abort(self.number))
+        if not self._is_superseded:
+            self._skip_unsent()
+            self._is_aborted = True
+            with suppress(LinkError):  # told by `result`
+                self._send(Abort(self.number))
 
     def end(self) -> None:
-        """No more batches. Any still here are sent before the bridge is told."""
+        """No more batches. Those still here are sent before the bridge is told."""
         if self._is_open:
             self._is_open = False
-            self._say(EndRun(self.number))
+            self._is_end_due = True
+            with suppress(LinkError):  # told by `result`
+                self.send_ready()
 
     def supersede(self) -> None:
         """A later run begins: the bridge skips what it has, and nothing more is sent."""
         self._is_open = False
-        self._is_aborted = True
+        self._is_end_due = False
+        self._is_superseded = True
         self._skip_unsent()
 
     def lose(self, error: LinkError) -> None:
@@ -96,9 +108,3 @@ class BridgeRun(Run):
     def _skip_unsent(self) -> None:
         self._results.skip_last(len(self._unsent))
         self._unsent.clear()
-
-    def _say(self, message: Message) -> None:
-        try:
-            self._send(message)
-        except LinkError:
-            pass  # told by `result`

@@ -9,7 +9,7 @@ import trio
 from stmota_daemon.link import ClockMap
 
 SAMPLES = 8
-"""The best of the last 8 pings, 24 s: a loaded link has a quick one among them, and clocks drift 1 ms at most."""
+"""The best of the last 8 pings, 24 s: a loaded link has a quick one among them; clocks drift 1 ms in that."""
 
 
 class ClockSync:

@@ -51,5 +51,5 @@ class OwedResults:
                 self.owed -= 1
                 return Result(Outcome.SKIPPED)
             if self._lost is not None:
-                raise self._lost
+                raise self._lost.with_traceback(None)
             await self._bell.wait()

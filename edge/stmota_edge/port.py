@@ -1,12 +1,15 @@
 """What the edge drives: one UART with its lines, behind one interface.
 
 `AsyncPort` is implemented by a POSIX serial port (a file descriptor that trio can wait for) and by the
-simulator's virtual UART. URL ports of pyserial block, and are driven from a thread instead (`threaded.py`).
+simulator's virtual UART. URL ports of pyserial block, and are driven from a thread (`threaded_port.py`).
 """
 
 from abc import ABC, abstractmethod
 
 from stmota_protocol.steps import Line, LineErrors, UartSettings
+
+SAFE_LEVELS = Line.NRST
+"""NRST released, everything else low: the target runs its own application."""
 
 
 class AsyncPort(ABC):
@@ -30,6 +33,16 @@ class AsyncPort(ABC):
     @abstractmethod
     async def drain(self) -> None:
         """Return when the last stop bit has left, as exactly as the port can tell."""
+
+    def sent_by_us(self) -> int | None:
+        """When the last stop bit of what was written leaves; None when only `drain` can tell.
+
+        Where it is known ahead, steps that only read begin at once, without a wait for the transmitter.
+        """
+        return None
+
+    def drop_unsent(self) -> None:  # noqa: B027  (a port without a transmit queue has nothing to drop)
+        """Forget what was written and has not left yet: a batch was aborted. Never raises."""
 
     @abstractmethod
     async def read(self, until_us: int | None) -> tuple[int, bytes]:
