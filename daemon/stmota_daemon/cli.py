@@ -37,6 +37,14 @@ FORWARD: dict[str, object] = {
 SocketOption = Annotated[Path | None, typer.Option("--socket", help="Its socket; default: this user's.")]
 
 
+class StartFailed(DaemonError):
+    """The daemon that was started does not answer."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
 class Status(Wire, frozen=True):
     """What `stmota daemon status --json` prints."""
 
@@ -63,7 +71,9 @@ def start(context: typer.Context) -> None:
         given = parse(context.args)
         socket_path = _socket(Path(given.socket) if given.socket else None)
         greeting = _start(socket_path, context.args)
-    except (DaemonError, BadPlace, OSError) as error:
+    except StartFailed as error:
+        _fail(str(error), error.exit_code)
+    except (DaemonError, OSError) as error:
         _fail(str(error), ExitCode.FAILED)
     typer.echo(f"the daemon {greeting.version} runs (pid {greeting.pid})", err=True)
 
@@ -145,9 +155,11 @@ def _start(socket_path: Path, arguments: list[str]) -> DaemonGreeting:
             if process.poll():
                 break
         time.sleep(POLL_EVERY_S)
-    reason = f"ended with exit code {process.poll()}" if process.poll() else "does not answer"
-    message = f"the daemon {reason}; its log {log} says:\n{_log_end(log, log_start)}"
-    raise DaemonError(message)
+    ended_with = process.poll()
+    reason = f"ended with exit code {ended_with}" if ended_with else "does not answer"
+    said = _log_end(log, log_start)
+    message = f"the daemon {reason}; its log {log} says:\n{said}"
+    raise StartFailed(message, ended_with or ExitCode.FAILED)
 
 
 def _log_end(log: Path, start: int) -> str:
@@ -157,6 +169,6 @@ def _log_end(log: Path, start: int) -> str:
     return "\n".join(lines[-SHOWN_LOG_LINES:])
 
 
-def _fail(text: str, code: ExitCode) -> NoReturn:
+def _fail(text: str, code: int) -> NoReturn:
     typer.echo(text, err=True)
     raise typer.Exit(code)

@@ -1,32 +1,28 @@
 """Which kind of link leads to a place."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
-import trio
-
+from stmota_daemon.bridge_link import BridgeAddress, open_bridge_link
 from stmota_daemon.bridge_task import OpenLink
-from stmota_daemon.link import Link, LinkLost
+from stmota_daemon.link import Link
+from stmota_daemon.serial_link import open_serial_link
 from stmota_daemon.store import Place
+from stmota_edge.open_port import PortAddress
+from stmota_protocol.api import SerialPlace
 from stmota_protocol.steps import EdgeIdentity
 
 
 def link_opener(controller_id: bytes, controller_name: str) -> OpenLink:
     """Return what opens links for a daemon of that id and name."""
-    del controller_id, controller_name
 
     def open_link(
         place: Place, console_from: Callable[[EdgeIdentity], int]
     ) -> AbstractAsyncContextManager[Link]:
-        return _open(place, console_from)
+        if isinstance(place, SerialPlace):
+            port = PortAddress(place.url, place.reset, place.boot0)
+            return open_serial_link(port, name=place.url, console_from=console_from)
+        address = BridgeAddress(place.host, place.port)
+        return open_bridge_link(address, controller_id, controller_name, console_from=console_from)
 
     return open_link
-
-
-@asynccontextmanager
-async def _open(place: Place, console_from: Callable[[EdgeIdentity], int]) -> AsyncGenerator[Link]:
-    del console_from
-    await trio.lowlevel.checkpoint()
-    message = f"{place}: links are not there yet"
-    raise LinkLost(message)
-    yield
