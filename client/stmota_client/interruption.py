@@ -38,6 +38,8 @@ class Interruption:
 
     def __init__(self) -> None:
         self.is_requested = False
+        self.is_left = False
+        """The block ended by an exception: nobody waits for the request any more."""
         self._request: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
         self._before: dict[signal.Signals, Any] = {}
@@ -54,7 +56,8 @@ class Interruption:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._thread is not None and kind is None:
+        self.is_left = kind is not None
+        if self._thread is not None and not self.is_left:
             self._thread.join(LEAVE_WITHIN_S)
 
     def on_request(self, request: Callable[[], None]) -> None:

@@ -59,7 +59,7 @@ def run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnBr
         job = client.start_job(request)
         try:
             with new_view(quiet=arguments.quiet) as view:
-                interruption.on_request(lambda: _cancel(client, job.id, view))
+                interruption.on_request(lambda: _cancel(client, job.id, view, interruption))
                 if bridge.job is not None:
                     view.note(f"{bridge.name} is {bridge.state.value}: waiting for job {bridge.job} to end")
                 for event in client.job_events(job.id):
@@ -74,9 +74,10 @@ def run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnBr
     return job
 
 
-def _cancel(client: Client, job_id: str, view: View) -> None:
+def _cancel(client: Client, job_id: str, view: View, interruption: Interruption) -> None:
     view.note("cancelling; Ctrl-C again leaves at once, and the job goes on")
     try:
         client.cancel(job_id)
     except ClientError as error:
-        view.note(f"could not cancel: {error}")
+        if not interruption.is_left:  # a second Ctrl-C closed the connection under this request
+            view.note(f"could not cancel: {error}")

@@ -14,6 +14,8 @@ from stmota_client.errors import ClientError
 from stmota_protocol.api import ProblemCode
 
 ENTRY_POINTS = "stmota.commands"
+COMPLETION = ("install_completion", "show_completion")
+"""Options that typer adds to every app: here they are the top's alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def _command(loaded: Any, part: Part) -> Any:
     loaded.pretty_exceptions_enable = False
     command = typer.main.get_command(loaded)
     command.name = part.command
+    command.params = [parameter for parameter in command.params if parameter.name not in COMPLETION]
     return command
 
 

@@ -119,5 +119,4 @@ def duration(time_s: float) -> str:
 
 def state_text(event: StateEvent) -> str | None:
     """Return a line about a job's state where its phases do not tell."""
-    texts = {JobState.QUEUED: "queued", JobState.CANCELLING: "cancelling"}
-    return texts.get(event.job.state)
+    return "cancelling" if event.job.state is JobState.CANCELLING else None

@@ -146,7 +146,6 @@ def test_without_a_terminal_there_is_a_line_at_each_phase_and_about_every_five_s
     ended = stmota("flash", image)
 
     assert ended.err.splitlines() == [
-        "queued",
         "entering the bootloader",
         "writing 64 KiB",
         "write: 32768 of 65536 bytes (50 %), 8192 B/s, 81 % of line rate, 4 s left",

@@ -47,7 +47,7 @@ def discover(arguments: DiscoverArguments) -> None:
         print_table(bridges)
     for bridge in bridges:
         if bridge.problem is not None and not arguments.quiet:
-            screen.warn(f"{bridge.name}: {bridge.problem.message}")
+            screen.warn(bridge.problem.message)
     if not bridges and not arguments.quiet:
         screen.say("no bridge found; is it on? one that mDNS does not reach: stmota bridge add NAME HOST")
 
