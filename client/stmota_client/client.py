@@ -121,20 +121,19 @@ class Client:
         stream = Stream(self._transport, f"/v1/jobs/{_quoted(job_id)}/events", JOB_EVENTS, after=after)
         return stream.read_until(lambda event: isinstance(event, StateEvent) and event.job.state in ENDED)
 
-    def log(self, ref: str, *, lines: int | None = None, follow: bool = False) -> Generator[LogRecord]:
-        """Yield the last `lines` records of a board's log (None: all), then, with `follow`, what comes.
+    def log(
+        self, ref: str, *, lines: int | None = None, follow: bool = False
+    ) -> Generator[LogRecord | MissedEvent]:
+        """Yield the last `lines` records of a board's log, then, with `follow`, what comes.
 
-        What this reader was too slow for is read back from the daemon's store.
+        `lines` of None leaves the number to the daemon. A stream that breaks goes on where it broke;
+        records that the daemon no longer has are told as a `MissedEvent`.
         """
         parameters: dict[str, str | int] = {"follow": int(follow)}
         if lines is not None:
             parameters["lines"] = lines
         stream = Stream(self._transport, f"/v1/bridges/{_quoted(ref)}/log", LOG_EVENTS, parameters)
-        for event in stream.read_until(_never) if follow else stream.read_to_end():
-            if isinstance(event, LogRecord):
-                yield event
-            else:
-                stream.go_back_to(event.resume_from)
+        return stream.read_until(_never) if follow else stream.read_to_end()
 
     def events(self) -> Generator[DaemonEvent]:
         """Yield what happens: all bridges first, then changes. Ends with an error when the stream breaks."""

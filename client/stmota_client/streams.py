@@ -34,14 +34,8 @@ class Stream(Generic[E]):
         self._decoder = decoder
         self._parameters: Parameters = parameters or {}
         self._last = after
-        self._is_rewound = False
         self._was_open = False
         self._waited_s = 0.0
-
-    def go_back_to(self, number: int) -> None:
-        """Read again from event `number` on: the stream is closed and opened there."""
-        self._last = number - 1 if number > 0 else None
-        self._is_rewound = True
 
     def read_once(self) -> Generator[E]:
         """Yield events until the server ends the stream. A broken one raises `ClientError`."""
@@ -53,8 +47,6 @@ class Stream(Generic[E]):
                     self._last = sent.id
                 if event is not None:
                     yield event
-                if self._is_rewound:
-                    return
 
     def read_to_end(self) -> Generator[E]:
         """Yield events until the server ends the stream; a break before that is mended."""
@@ -72,9 +64,6 @@ class Stream(Generic[E]):
                     yield event
                     if is_last(event):
                         return
-                if self._is_rewound:
-                    self._is_rewound = False
-                    continue
                 if ends_with_server:
                     return
             except ClientError as broken:

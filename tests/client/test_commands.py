@@ -25,6 +25,7 @@ from stmota_protocol.api import (
     JobRequest,
     JobState,
     LogRecord,
+    MissedEvent,
     NetworkPlace,
     Problem,
     ProblemCode,
@@ -307,6 +308,15 @@ def test_logs_are_shown_line_by_line_escaped_with_losses_on_stderr(
     assert ended.out == "boot    [red]ok[/red]\nhalf line\\x1b[31m\nafter\n> \n"
     assert ended.err == "warning: 12 bytes were lost here: the bridge was out of reach for too long\n"
     assert daemon.asked("GET", LOG)[0].query == {"lines": "5", "follow": "0"}
+
+
+def test_logs_tell_what_the_daemon_no_longer_has(daemon: ScriptedDaemon, stmota: Stmota) -> None:
+    daemon.on("GET", LOG, EventStream([MissedEvent(count=3, resume_from=7), RECORDS[0]], first=6))
+
+    ended = stmota("logs")
+
+    assert ended.out == "boot    [red]ok[/red]\n"
+    assert ended.err == "warning: 3 records are missing here: the daemon no longer has them\n"
 
 
 def test_logs_can_begin_each_line_with_its_time(

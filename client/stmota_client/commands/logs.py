@@ -12,7 +12,7 @@ from stmota_client.arguments import OnBridge, add_command
 from stmota_client.choose import reference
 from stmota_client.escape import escape_line
 from stmota_client.session import bridge_session
-from stmota_protocol.api import LogRecord
+from stmota_protocol.api import LogRecord, MissedEvent
 
 DEFAULT_LINES = 100
 
@@ -58,16 +58,22 @@ class LogWriter:
         self._timestamps = timestamps
         self._is_within_line = False
 
-    def write(self, record: LogRecord) -> None:
+    def write(self, record: LogRecord | MissedEvent) -> None:
         """Write one record."""
+        if isinstance(record, MissedEvent):
+            self._warn(f"{record.count} records are missing here: the daemon no longer has them")
+            return
         if record.lost:
-            self.end_line()
-            sys.stdout.flush()
-            screen.warn(f"{record.lost} bytes were lost here: the bridge was out of reach for too long")
+            self._warn(f"{record.lost} bytes were lost here: the bridge was out of reach for too long")
         if self._timestamps and not self._is_within_line:
             sys.stdout.write(f"{timestamp(record.at)} ")
         sys.stdout.write(escape_line(record.text) + ("\n" if record.complete else ""))
         self._is_within_line = not record.complete
+
+    def _warn(self, text: str) -> None:
+        self.end_line()
+        sys.stdout.flush()  # or the order on a terminal would be wrong
+        screen.warn(text)
 
     def end_line(self) -> None:
         """End a line whose rest has not come."""
