@@ -71,6 +71,7 @@ class ConsoleLog:
         # The very first contact: what the bridge's ring lost before is nothing this log ever promised.
         self._splitter = LineSplitter(None if self._boot is None else 0)
         self._boot = boot
+        self._unwritten.clear()  # of the old boot, and refused by the disk a moment ago
 
     def add(self, message: Console | ConsoleGap, clock: ClockMap, settings: UartSettings) -> None:
         """Take what a link brought; whole lines are written before this returns."""
