@@ -27,10 +27,12 @@ def port_failed(url: str, error: Exception) -> PortFailed:
 
 def cannot_open(url: str, error: Exception) -> EdgeError:
     """The port could not be opened: a bad URL is the caller's mistake, the rest the port's trouble."""
-    if isinstance(error, ValueError) or "expected a string in the form" in str(error):
+    cause = error.__context__
+    # pyserial trips over a URL without a port number, and wraps what it tripped over.
+    is_bad_url = isinstance(error, ValueError) or isinstance(cause, TypeError | AttributeError)
+    if is_bad_url or "expected a string in the form" in str(error):
         forms = "a device, rfc2217://HOST:PORT or socket://HOST:PORT"
         return PortUnsupported(f"{url}: not a port that can be opened; give {forms}")
-    cause = error.__context__
     if isinstance(cause, OSError) and cause.errno:
         return port_failed(url, cause)
     if isinstance(error, OSError) and error.errno is None and "configure port" in str(error):

@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
 
 import serial
 
@@ -70,10 +69,7 @@ class ThreadedPort:
             message = f"{self._url}: a plain socket has no modem lines; reset and boot0 cannot be driven"
             raise PortUnsupported(message)
         try:
-            port = cast(
-                "serial.Serial",  # what every URL's class offers, though they share less by name
-                serial.serial_for_url(self._url, do_not_open=True, timeout=READ_SLICE_S),
-            )
+            port = serial.serial_for_url(self._url, do_not_open=True, timeout=READ_SLICE_S)
             if self._is_plain_socket:
                 port.write_timeout = WRITE_WITHIN_S
             levels = self._wiring.modem_levels(self.lines, SAFE_LEVELS)

@@ -1,0 +1,127 @@
+"""What `stmota bridge serve` does, from a checked order to a clean end."""
+
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import trio
+
+from stmota_edge.announce import announced
+from stmota_edge.errors import EdgeError, PortUnsupported
+from stmota_edge.listen import ListenAddress, is_loopback
+from stmota_edge.open_port import PortAddress, open_executor, unique_id_of
+from stmota_edge.soft_bridge import SoftBridge
+from stmota_edge.wiring import Wiring
+from stmota_protocol.limits import MAX_NAME_BYTES
+from stmota_protocol.steps import UartSettings
+from stmota_protocol.uart_text import parse_uart
+
+CLOSE_WITHIN_S = 5.0
+"""For the lines to reach their safe levels and the port to close: pyserial waits 3 s for an rfc2217 peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOrder:
+    """What is to be served, and how."""
+
+    name: str
+    port: PortAddress
+    listen: ListenAddress
+    console: UartSettings
+
+    @staticmethod
+    def parse(
+        name: str, port: str, reset: str | None, boot0: str | None, listen: str, console: str
+    ) -> "ServeOrder":
+        """Check the command's options. Raises ValueError."""
+        if not name or not name.isprintable() or len(name.encode()) > MAX_NAME_BYTES - 1:
+            message = f"--name: 1 to {MAX_NAME_BYTES - 1} bytes that can be printed"
+            raise ValueError(message)
+        try:
+            Wiring.parse(reset, boot0)
+        except PortUnsupported as error:
+            raise ValueError(str(error)) from error
+        return ServeOrder(
+            name, PortAddress(port, reset, boot0), ListenAddress.parse(listen), parse_uart(console)
+        )
+
+
+def run_bridge(order: ServeOrder) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `EdgeError` or OSError, said for people."""
+    failure = trio.run(_serve_until_signal, order)
+    if failure is not None:
+        raise failure
+
+
+async def _serve_until_signal(order: ServeOrder) -> EdgeError | OSError | None:
+    """Return why it could not be served, or could no longer; None after a signal."""
+    failure: EdgeError | OSError | None = None
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_cancel_at_signal, nursery.cancel_scope)
+        try:
+            await _serve(order)
+        except (EdgeError, OSError) as error:
+            failure = error
+        nursery.cancel_scope.cancel()
+    return failure
+
+
+async def _cancel_at_signal(scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()
+
+
+async def _serve(order: ServeOrder) -> None:
+    executor = await open_executor(order.port)
+    try:
+        listeners = await _listen(order.listen)
+        bridge = SoftBridge(
+            executor, name=order.name, unique_id=unique_id_of(order.port.url), console=order.console
+        )
+        failure: EdgeError | None = None
+        async with trio.open_nursery() as nursery:
+            try:
+                await nursery.start(_tell, bridge, listeners)
+                await bridge.serve(listeners)
+            except EdgeError as error:
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+    finally:
+        with trio.move_on_after(CLOSE_WITHIN_S, shield=True):
+            await executor.aclose()
+
+
+async def _listen(address: ListenAddress) -> list[trio.SocketListener]:
+    """Raises OSError, with the address in it."""
+    try:
+        return await trio.open_tcp_listeners(address.port, host=address.host)
+    except OSError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        message = f"cannot listen on {address}: {cause.strerror or cause}"
+        raise OSError(message) from error
+
+
+async def _tell(
+    bridge: SoftBridge, listeners: list[trio.SocketListener], *, task_status: trio.TaskStatus[None]
+) -> None:
+    """Say where the bridge listens, and announce it there for as long as it does."""
+    for listener in listeners:
+        host, port = listener.socket.getsockname()[:2]
+        sys.stdout.write(f"{bridge.identity.name} listening on {ListenAddress(host, port)}\n")
+        if not is_loopback(host):
+            sys.stderr.write(
+                f"warning: whoever reaches {ListenAddress(host, port)} can flash this board: "
+                "this bridge is not secured\n"
+            )
+    sys.stdout.flush()
+    task_status.started()
+    async with AsyncExitStack() as stack:
+        for listener in listeners:
+            host, port = listener.socket.getsockname()[:2]
+            await stack.enter_async_context(announced(bridge.identity, host, port))
+        await trio.sleep_forever()
