@@ -1,0 +1,143 @@
+"""What can be wrong between bridge and chip, as data, and what it does to bytes."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, unique
+
+
+@unique
+class Direction(Enum):
+    """Which of the two wires."""
+
+    TO_CHIP = "to-chip"
+    TO_HOST = "to-host"
+
+
+@unique
+class ByteFaultKind(Enum):
+    """What happens to a byte on the wire."""
+
+    DROP = "drop"
+    """It never comes; the wire is idle instead."""
+    CORRUPT = "corrupt"
+    """One bit is flipped; its parity bit is not."""
+    EXTRA = "extra"
+    """A byte that nobody sent comes before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByteFault:
+    """A fault of the byte with this number, counted from 1 in its direction."""
+
+    kind: ByteFaultKind
+    direction: Direction
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateFault:
+    """A fault of each byte with a probability."""
+
+    kind: ByteFaultKind
+    direction: Direction
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """All that is wrong with one board."""
+
+    bytes: tuple[ByteFault, ...] = ()
+    rates: tuple[RateFault, ...] = ()
+    seed: int = 0
+    """Of the rates: the same seed gives the same faults."""
+    mute_from: int | None = None
+    """The chip's bytes from this number on never reach the wire."""
+    is_unpowered: bool = False
+    boot0_unwired: bool = False
+    nrst_unwired: bool = False
+    rx_tx_swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that share a fate; `fate` None: they arrive as sent."""
+
+    data: bytes
+    fate: ByteFaultKind | None = None
+
+
+FLIPPED_BIT = 0x10
+EXTRA_BYTE = b"\x00"
+
+
+class ByteFaults:
+    """Applies the faults of one direction, and counts its bytes."""
+
+    def __init__(self, faults: Faults, direction: Direction) -> None:
+        self._numbered = {fault.number: fault.kind for fault in faults.bytes if fault.direction is direction}
+        self._mute_from = faults.mute_from if direction is Direction.TO_HOST else None
+        self._rates = [
+            _Rate(fault, f"{faults.seed} {index}")
+            for index, fault in enumerate(faults.rates)
+            if fault.direction is direction
+        ]
+        self._is_faultless = not (self._numbered or self._rates or self._mute_from)
+        self.count = 0
+        """Bytes that were sent in this direction so far."""
+
+    def apply(self, data: bytes) -> Iterator[Piece]:
+        """Cut bytes that are sent now into pieces, by what becomes of them."""
+        first, self.count = self.count + 1, self.count + len(data)
+        if self._is_faultless:
+            yield Piece(data)
+            return
+        clean = bytearray()
+        for number, byte in enumerate(data, first):
+            fate = self._fate(number)
+            if fate is None:
+                clean.append(byte)
+                continue
+            if clean:
+                yield Piece(bytes(clean))
+                clean.clear()
+            yield _struck(byte, fate)
+            if fate is ByteFaultKind.EXTRA:
+                clean.append(byte)
+        if clean:
+            yield Piece(bytes(clean))
+
+    def _fate(self, number: int) -> ByteFaultKind | None:
+        if self._mute_from is not None and number >= self._mute_from:
+            return ByteFaultKind.DROP
+        struck = [rate.kind for rate in self._rates if rate.strikes(number)]
+        return self._numbered.get(number) or next(iter(struck), None)
+
+
+class _Rate:
+    """Which bytes a rate strikes: the gaps between them are drawn, not each byte's fate."""
+
+    def __init__(self, fault: RateFault, seed: str) -> None:
+        self.kind = fault.kind
+        self._rate = fault.rate
+        self._random = random.Random(seed)  # noqa: S311 reproducible faults, no secret
+        self._next = self._gap()
+
+    def strikes(self, number: int) -> bool:
+        if number < self._next:
+            return False
+        self._next = number + self._gap()
+        return True
+
+    def _gap(self) -> int:
+        gap = 1
+        while self._random.random() >= self._rate:
+            gap += 1
+        return gap
+
+
+def _struck(byte: int, fate: ByteFaultKind) -> Piece:
+    if fate is ByteFaultKind.CORRUPT:
+        return Piece(bytes([byte ^ FLIPPED_BIT]), fate)
+    return Piece(EXTRA_BYTE if fate is ByteFaultKind.EXTRA else bytes([byte]), fate)
