@@ -26,12 +26,14 @@ class KnownBridge:
 
     @property
     def name(self) -> str:
-        """The configured name before the announced one before what it said itself."""
+        """The configured name before the announced one, the one last known, what it said itself."""
         if self.config is not None:
             return self.config.name
         if self.announcement is not None:
             return self.announcement.name
-        return cleaned(self.identity.name, MAX_NAME) if self.identity else self.last_name
+        if self.last_name or self.identity is None:
+            return self.last_name
+        return cleaned(self.identity.name, MAX_NAME)
 
     @property
     def place(self) -> Place:
