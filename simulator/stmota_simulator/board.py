@@ -48,6 +48,8 @@ class BoardSetup:
     """Flash that is really there, where it is more than the chip says (F103x8 that holds 128 KiB)."""
     is_slow: bool = False
     """Flash operations take the data sheet's maximum instead of its typical time."""
+    heartbeat_ms: int | None = None
+    """Between the application's lines, whatever its boot text says; 0: none."""
     has_crystal: bool = True
     """Without, the ROM's start-up takes longer on some families."""
     carries_parity: bool = True
@@ -72,6 +74,7 @@ class VirtualBoard:
         self._faults_to_host = ByteFaults(setup.faults, Direction.TO_HOST)
         self.chip = Chip(model, rom, self.memory, self._to_chip, self._send_to_host)
         self.chip.has_crystal = setup.has_crystal
+        self.chip.heartbeat_ms = setup.heartbeat_ms
         self._now_us = 0
         self._sent_by_us = 0
         self._levels = Line.NRST
@@ -157,6 +160,7 @@ class VirtualBoard:
         self._sent_by_us = max(at_us, self._sent_by_us) + settings.wire_time_us(len(data))
         if not self.setup.faults.rx_tx_swapped:
             self._put(self._to_chip, self._faults_to_chip, data, at_us, settings)
+        self._changed()
         return self._sent_by_us
 
     def drop_unsent(self, at_us: int) -> None:

@@ -28,6 +28,7 @@ class BoardOptions(TypedDict, total=False):
     faults: Faults
     flash_bytes: int | None
     is_slow: bool
+    heartbeat_ms: int | None
     has_crystal: bool
     carries_parity: bool
 

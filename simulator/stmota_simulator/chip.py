@@ -1,6 +1,6 @@
 """A simulated chip: power, reset, what it boots, and the core that runs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 
 from stmota_simulator.application import application, find_boot_text
@@ -55,6 +55,7 @@ class Chip:
         self.uart = UartCounters()
         """Of the ROM's receiver, since the simulation began."""
         self.has_crystal = True
+        self.heartbeat_ms: int | None = None
         self.empty_flag = True
         """What the empty check found when it last looked."""
         self._incoming = incoming
@@ -168,6 +169,8 @@ class Chip:
         crc = memory.flash.crc32()
         offset = address - self.model.flash.start
         boot_text = find_boot_text(memory.flash.data, offset) if memory.is_flash(address) else None
+        if boot_text is not None and self.heartbeat_ms is not None:
+            boot_text = replace(boot_text, heartbeat_ms=self.heartbeat_ms)
         text = boot_text.text.decode(errors="replace") if boot_text else ""
         self.boots.append(Boot(at_us, address, crc, by_go, self.state, text))
         self._cpu = None

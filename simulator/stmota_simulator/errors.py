@@ -34,3 +34,10 @@ class BadFault(SimulatorError):
 
 class BadImage(SimulatorError):
     """What is to be in the flash does not fit."""
+
+
+class BadOption(SimulatorError):
+    """An option bit that is not written NAME=VALUE."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r}: write NAME=VALUE, for example nBOOT_SEL=0")
