@@ -5,7 +5,9 @@ the only way on is `enter`, which resets it. Cancellation leaves the run open: c
 shield.
 """
 
+from collections import deque
 from collections.abc import AsyncGenerator, Iterable
+from itertools import chain
 
 from stmota_daemon.entry import (
     BY_HAND_REPEATS,
@@ -133,12 +135,17 @@ class Bootloader:
     async def execute(self, command: an3155.Command) -> bytes:
         """Run one command, lock step; return its reply's data.
 
+        A reply with parity or framing errors is trouble, as most replies have no checksum of their own.
         Raises `Trouble`, after which only commands that do no harm when misread may follow (a NACK leaves
         the ROM idle, AN3155 §3), or `LinkLost`.
         """
         packed = an3155.packed(command)
         result = await self._usable_run().execute(packed.batch)
-        self._check(packed, result)
+        _, trouble = self._judged(packed, result)
+        if trouble is None and result.errors:
+            trouble = Trouble(command, command.reply_step, result)
+        if trouble is not None:
+            raise trouble
         return packed.replies(result)[0]
 
     async def stream(
@@ -146,25 +153,24 @@ class Bootloader:
     ) -> AsyncGenerator[tuple[an3155.Packed, Result], None]:
         """Run many commands, sent ahead to the edge as far as the credit goes; yield each batch when done.
 
-        Raises `Trouble` for the first command that fails; what was sent behind it was skipped by the edge.
+        Raises `Trouble` for the first command that fails, after yielding those of its batch that were done;
+        what was sent behind it was skipped by the edge.
         """
         credit = self.link.identity.credit
         most_bytes = min(self.link.identity.max_batch, credit // 3)  # one in hand, one ready, one coming
         run = self._usable_run()
-        waiting: list[an3155.Packed] = []
-        for packed in an3155.pack(commands, at_once, most_bytes):
-            while waiting and not run.has_room_for(packed.batch):
-                yield await self._next_result(run, waiting)
-            run.submit(packed.batch)
-            waiting.append(packed)
-        while waiting:
-            yield await self._next_result(run, waiting)
-
-    async def _next_result(self, run: Run, waiting: list[an3155.Packed]) -> tuple[an3155.Packed, Result]:
-        result = await run.result()
-        packed = waiting.pop(0)
-        self._check(packed, result)
-        return packed, result
+        waiting: deque[an3155.Packed] = deque()
+        for packed in chain(an3155.pack(commands, at_once, most_bytes), (None,)):
+            while waiting and (packed is None or not run.has_room_for(packed.batch)):
+                result = await run.result()
+                done, trouble = self._judged(waiting.popleft(), result)
+                if done.commands:
+                    yield done, result
+                if trouble is not None:
+                    raise trouble
+            if packed is not None:
+                run.submit(packed.batch)
+                waiting.append(packed)
 
     def _usable_run(self) -> Run:
         """The open run, or a new one where a failed batch stopped it."""
@@ -172,13 +178,14 @@ class Bootloader:
             return self._open_run(self.link)
         return self._run
 
-    def _check(self, packed: an3155.Packed, result: Result) -> None:
+    def _judged(self, packed: an3155.Packed, result: Result) -> tuple[an3155.Packed, Trouble | None]:
+        """The commands of a batch that were done, and what went wrong with the next."""
         if result.is_done:
-            return
+            return packed, None
         self._run = None
         _check_edge(result, self.settings.baud)
         index, step = packed.locate(result.failed_step or 0)
-        raise Trouble(packed.commands[index], step, result)
+        return an3155.packed(*packed.commands[:index]), Trouble(packed.commands[index], step, result)
 
     async def settle(self) -> None:
         """After a NACK: drop a second one that some ROMs send (protocol.md §6: F05x, F2, F40x, L1)."""

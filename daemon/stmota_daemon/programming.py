@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 
 from stmota_daemon.bootloader import Bootloader
+from stmota_daemon.difference import Difference, difference
 from stmota_daemon.link import LinkLost
 from stmota_daemon.pace import Pace
 from stmota_daemon.target import Target
@@ -128,54 +129,59 @@ class Programming:
         total = sum(len(block.data) for block in self._plan.verify)
         left = sum(len(block.data) for block in self._to_verify)
         self._report.phase(Phase.VERIFY, total, f"verifying {left} bytes")
-        return await self._verify_blocks(list(self._to_verify), total - left)
+        await self._verify_blocks(list(self._to_verify), total - left)
+        return not self._to_verify
 
-    async def _verify_blocks(self, blocks: list[Block], done_before: int) -> bool:
+    async def _verify_blocks(self, blocks: list[Block], done_before: int) -> None:
+        """Strike off what is right, up to the first batch that holds something else; ask that again."""
         meter = self.pace.phase(Phase.VERIFY, self._report, done_before)
-        settings = self._bootloader.settings
-        commands = (an3155.read_memory(block.address, len(block.data), settings) for block in blocks)
-        expected = iter(blocks)
+        commands = (self._read_command(block) for block in blocks)
+        left = deque(blocks)
+        doubtful: list[Block] = []
         async with aclosing(self._bootloader.stream(commands)) as answers:
             async for packed, result in answers:
                 for held in packed.replies(result):
-                    block = next(expected)
-                    if held != block.data:
-                        self._differs(block, held)
-                        return False
-                    self._to_verify.pop(block, None)
+                    block = left.popleft()
+                    if difference(block, held):
+                        doubtful.append(block)
+                    else:
+                        self._verified(block)
+                if doubtful:
+                    break
                 length = sum(command.length for command in packed.commands)
-                meter.add(length, settings.wire_time_us(length), result)
-        return True
+                meter.add(length, self._bootloader.settings.wire_time_us(length), result)
+        wrong: dict[EraseUnit, Difference] = {}
+        for block in doubtful:
+            found = await self._compare_again(block)
+            if found is not None:
+                wrong.setdefault(self._plan.unit_of(block), found)
+        for unit, found in wrong.items():
+            self._do_again(unit, found)
 
-    def _differs(self, block: Block, held: bytes) -> None:
-        """Do the block's unit once more; the second time it is the job's failure."""
-        unit = self._plan.unit_of(block)
-        offset = next(
-            index for index, pair in enumerate(zip(held, block.data, strict=True)) if len(set(pair)) > 1
-        )
-        wrong = sum(a != b for a, b in zip(held, block.data, strict=True))
-        address = block.address + offset
-        text = (
-            f"verify: 0x{address:08X} holds 0x{held[offset]:02X} instead of 0x{block.data[offset]:02X}"
-            f" ({wrong} of the {len(held)} bytes at 0x{block.address:08X} differ)"
-        )
+    def _read_command(self, block: Block) -> an3155.Command:
+        return an3155.read_memory(block.address, len(block.data), self._bootloader.settings)
+
+    def _verified(self, block: Block) -> None:
+        self._to_verify.pop(block, None)
+        self._last_verified = self._last_verified or block == self._plan.last_block
+        self._fruitless = 0
+
+    async def _compare_again(self, block: Block) -> Difference | None:
+        """READ MEMORY's data have no checksum: the line may have lied the first time."""
+        found = difference(block, await self._bootloader.execute(self._read_command(block)))
+        if found is None:
+            self._verified(block)
+        return found
+
+    def _do_again(self, unit: EraseUnit, found: Difference) -> None:
+        """Erase and write a unit once more; the second time it is the job's failure."""
         if unit in self._redone:
-            raise WorkFailed(self._verify_problem(text, address, held[offset], block.data[offset]))
+            raise WorkFailed(found.problem())
         self._redone.add(unit)
-        self._report.note(f"{text}; erasing and writing the unit at 0x{unit.address:08X} again", warning=True)
-        self._redo(unit)
-
-    def _verify_problem(self, text: str, address: int, got: int, expected: int) -> Problem:
-        return Problem(
-            code=ProblemCode.VERIFY_FAILED,
-            message=f"{text}, after writing it twice",
-            remedy="the chip acknowledges writes to write-protected flash and does nothing: look at"
-            " `stmota info`; else try a lower --baud; flash that is worn out shows the same",
-            step="verify",
-            address=address,
-            expected=f"0x{expected:02X}",
-            got=f"0x{got:02X}",
+        self._report.note(
+            f"{found}; erasing and writing the unit at 0x{unit.address:08X} again", warning=True
         )
+        self._redo(unit)
 
     def _redo(self, unit: EraseUnit) -> None:
         self._to_erase.appendleft((unit,))
@@ -193,9 +199,7 @@ class Programming:
         if not self._last_written:
             await self._write_blocks([last], sum(len(block.data) for block in self._plan.body))
         if self._verify:
-            self._last_verified = await self._verify_blocks(
-                [last], sum(len(b.data) for b in self._plan.verify)
-            )
+            await self._verify_blocks([last], sum(len(block.data) for block in self._plan.verify))
 
     async def _recover(self, trouble: Trouble | LinkLost) -> None:
         """Reset, sync, and find out what became of the blocks in doubt. Raises `WorkFailed` at the bound."""
@@ -223,14 +227,10 @@ class Programming:
     def _forget_skipped(self, trouble: Trouble) -> None:
         """Keep only the failed block in doubt.
 
-        Those in flight before it were acknowledged, those behind it skipped by the edge.
+        Those behind it were skipped by the edge.
         """
         failed = trouble.command.address
-        for address in list(self._in_flight):
-            if address == failed:
-                self._in_flight = {address: self._in_flight[address]}
-                return
-            self._acknowledged(address)
+        self._in_flight = {address: block for address, block in self._in_flight.items() if address == failed}
 
     async def _settle_doubts(self) -> None:
         erased = self._target.chip.erased_value
@@ -245,9 +245,8 @@ class Programming:
 
     async def _read_back(self, block: Block) -> bytes | None:
         """What the chip holds there; None if it cannot be read, as a half-programmed ECC word may not."""
-        command = an3155.read_memory(block.address, len(block.data), self._bootloader.settings)
         try:
-            return await self._bootloader.execute(command)
+            return await self._bootloader.execute(self._read_command(block))
         except Trouble:
             await self._bootloader.enter()
             return None

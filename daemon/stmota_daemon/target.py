@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from stmota_daemon.bootloader import Bootloader
+from stmota_daemon.bootloader import ATTEMPTS, Bootloader
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import WorkFailed
 from stmota_protocol import an3155
@@ -103,23 +103,29 @@ async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) ->
     """Read places that the chip may refuse; those it refused are left out.
 
     All are sent ahead; a refusal flushes what is behind it, which is then sent again. A chip that falls
-    silent over a read (some ROMs do not NACK a bad address) is reset, and that place left out.
+    silent over a read is reset and asked again, and the place left out when that does not help: some ROMs do
+    not NACK a bad address.
     """
     held: dict[RegisterRead, bytes] = {}
     left = list(reads)
+    attempts = 0
     while left:
         commands = [an3155.read_memory(read.address, read.length, bootloader.settings) for read in left]
         try:
             async with aclosing(bootloader.stream(commands, at_once=1)) as answers:
                 async for packed, result in answers:
-                    read = left.pop(0)
-                    held[read] = packed.replies(result)[0]
+                    if result.errors:  # a garbled byte would go unnoticed: ask again from here
+                        raise Trouble(packed.commands[0], packed.commands[0].reply_step, result)  # noqa: TRY301
+                    held[left.pop(0)] = packed.replies(result)[0]
         except Trouble as trouble:
-            left.pop(0)
             if trouble.was_refused:
+                left.pop(0)
                 await bootloader.settle()
-            else:
-                await bootloader.enter()
+                continue
+            attempts += 1
+            if attempts % ATTEMPTS == 0:
+                left.pop(0)
+            await bootloader.enter()
     return held
 
 

@@ -53,7 +53,7 @@ def what_came(command: Command, step: int, result: Result) -> str:
         Cause.UNSUPPORTED: "the bridge cannot execute this step",
         Cause.PORT: "the bridge's serial port failed; was its adapter unplugged?",
     }
-    text = said[result.cause] if result.cause is not None else "the batch failed"
+    text = said.get(result.cause, "the batch failed") if result.cause else "the reply was garbled"
     return text + errors_text(result.errors)
 
 
