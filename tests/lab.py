@@ -177,6 +177,11 @@ class LabDaemon:
         return [event.text for event in await self.events(job) if isinstance(event, NoteEvent)]
 
 
+def _services(state_dir: Path) -> Services:
+    state_dir.mkdir(parents=True, exist_ok=True)
+    return Services(state_dir)
+
+
 @asynccontextmanager
 async def lab_daemon(
     state_dir: Path,
@@ -184,8 +189,7 @@ async def lab_daemon(
     connect: Callable[[LabBridge, trio.Nursery], trio.abc.Stream] = LabBridge.connect,
 ) -> AsyncGenerator[LabDaemon]:
     """A daemon that knows these bridges; they run as well, unless they do already."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    services = Services(state_dir)
+    services = _services(state_dir)
     by_port = dict(enumerate(bridges.values(), 1))
     async with trio.open_nursery() as nursery:
 
