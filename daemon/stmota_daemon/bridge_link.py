@@ -203,6 +203,9 @@ class BridgeLink(Link, Talker):
         self._acknowledged = self._safe_position
         return ConsoleAck(self._acknowledged)
 
+    def ended(self) -> None:
+        """Told by `run`, with the reason."""
+
     def keep_alive(self) -> Message | None:
         """A ping, which measures the clock too."""
         if self._connection.state is not State.READY:

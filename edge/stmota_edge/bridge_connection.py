@@ -8,7 +8,7 @@ from stmota_edge.controller_seat import ControllerSeat, Sitter
 from stmota_edge.edge import Edge, Ticket
 from stmota_edge.pump import Ending, Pump, Talker
 from stmota_protocol.connection import Connection, Role, State
-from stmota_protocol.limits import HELLO_WITHIN_S
+from stmota_protocol.limits import HELLO_WITHIN_S, MAX_CONSOLE_DATA
 from stmota_protocol.messages import (
     Abort,
     BatchRequest,
@@ -107,11 +107,11 @@ class BridgeConnection(Talker, Sitter):
             return self._results.popleft()
         if not self.is_seated or self._pump.connection.state is not State.READY:
             return None
-        room = CONSOLE_WINDOW_BYTES - (self._console_next - self._console_settled)
-        room = min(room, self._edge.ring.size_bytes - (self._console_next - self._console_settled))
+        window = min(CONSOLE_WINDOW_BYTES, self._edge.ring.size_bytes)
+        room = window - (self._console_next - self._console_settled)
         if room <= 0:
             return None
-        message = self._edge.ring.read(self._console_next, room)
+        message = self._edge.ring.read(self._console_next, min(room, MAX_CONSOLE_DATA))
         match message:
             case Console():
                 self._console_next += len(message.data)
@@ -121,6 +121,10 @@ class BridgeConnection(Talker, Sitter):
             case None:
                 pass
         return message
+
+    def ended(self) -> None:
+        """Whoever comes next need not wait for the last words."""
+        self._seat.leave(self)
 
     def keep_alive(self) -> Message | None:
         """A ping, once there is a controller."""

@@ -48,6 +48,10 @@ class Talker(ABC):
         """What is to be sent once the answers have been; None when there is nothing now."""
 
     @abstractmethod
+    def ended(self) -> None:
+        """The connection ends: nothing more is handled. Called once, last words may still follow."""
+
+    @abstractmethod
     def keep_alive(self) -> Message | None:
         """What to send now that `KEEP_ALIVE_S` have passed; None where nothing may be said yet."""
 
@@ -125,7 +129,9 @@ class Pump:
         return self._ending or Ending(self._limit_text)
 
     def _end(self, ending: Ending) -> None:
-        self._ending = self._ending or ending
+        if self._ending is None:
+            self._ending = ending
+            self._talker.ended()
 
     def _stop(self, ending: Ending) -> None:
         self._end(ending)
