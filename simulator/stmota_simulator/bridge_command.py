@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -67,14 +66,16 @@ def run_bridges(order: BridgeOrder) -> None:
 async def _serve_all(order: BridgeOrder, boards: list[VirtualBoard], addresses: list[ListenAddress]) -> None:
     listening = [await _listen(address) for address in addresses]
     conditions = order.conditions()
-    async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for name, board, listeners in zip(order.names(), boards, listening, strict=True):
             bridge = SoftBridge(VirtualPort(board), name=name, unique_id=bridge_id(name))
             if conditions is None:
                 await nursery.start(bridge.serve, listeners)
             else:
                 await nursery.start(_serve_over_link, bridge, listeners, conditions)
-            await _tell(bridge, board, listeners, stack)
+            for listener in listeners:
+                _tell(bridge, board, listener)
+                nursery.start_soon(_announce, bridge, listener)
 
 
 async def _serve_over_link(
@@ -105,17 +106,19 @@ async def _listen(address: ListenAddress) -> list[trio.SocketListener]:
         raise OSError(message) from error
 
 
-async def _tell(
-    bridge: SoftBridge, board: VirtualBoard, listeners: list[trio.SocketListener], stack: AsyncExitStack
-) -> None:
-    """Announce a bridge, and say where it listens."""
-    identity = bridge.identity
-    for listener in listeners:
-        host, port = listener.socket.getsockname()[:2]
-        await stack.enter_async_context(announced(identity, host, port))
-        address = ListenAddress(host, port)
-        facts = f"{board.model.title}, id {identity.unique_id.hex()}"
-        sys.stdout.write(f"{identity.name} listening on {address} ({facts})\n")
-        if not is_loopback(host):
-            sys.stderr.write(f"warning: whoever reaches {address} can use this virtual bridge\n")
+def _tell(bridge: SoftBridge, board: VirtualBoard, listener: trio.SocketListener) -> None:
+    """Say where a bridge listens."""
+    host, port = listener.socket.getsockname()[:2]
+    address = ListenAddress(host, port)
+    facts = f"{board.model.title}, id {bridge.identity.unique_id.hex()}"
+    sys.stdout.write(f"{bridge.identity.name} listening on {address} ({facts})\n")
     sys.stdout.flush()
+    if not is_loopback(host):
+        sys.stderr.write(f"warning: whoever reaches {address} can use this virtual bridge\n")
+
+
+async def _announce(bridge: SoftBridge, listener: trio.SocketListener) -> None:
+    """Announce a bridge until cancelled."""
+    host, port = listener.socket.getsockname()[:2]
+    async with announced(bridge.identity, host, port):
+        await trio.sleep_forever()

@@ -25,7 +25,7 @@ class UnknownOption(SimulatorError):
     """The chip has no such option bit, or the value does not fit."""
 
     def __init__(self, text: str, chip: str, known: Iterable[str]) -> None:
-        super().__init__(f"{chip} has no option {text}; known: {', '.join(known)}")
+        super().__init__(f"{chip} has no option {text}; known: {', '.join(known) or 'none'}")
 
 
 class BadFault(SimulatorError):

@@ -85,8 +85,8 @@ G071 = ChipModel(
             quirks=frozenset(quirks),
         )
         for version, quirks in (
-            ("11.3", (Quirk.ERASES_FIRST_PAGE_ONLY, Quirk.CLEARS_EMPTY_FLAG)),
             ("11.2", (Quirk.NO_OPTION_RELOAD,)),
+            ("11.3", (Quirk.ERASES_FIRST_PAGE_ONLY, Quirk.CLEARS_EMPTY_FLAG)),
         )
     ),
     has_empty_check=True,

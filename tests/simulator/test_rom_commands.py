@@ -1,0 +1,429 @@
+"""AN3155's examples, byte for byte, at the simulated ROM. Times: §2.1 and the data sheets."""
+
+import pytest
+from board_rig import ACK, NACK, ROM_UART, SECOND_US, Rig, address, block, packet
+from sample_images import boot_output, make_image
+
+from stmota_simulator.board import VirtualBoard
+from stmota_simulator.boards import make_board
+from stmota_simulator.chip import State
+from stmota_simulator.chips import CHIPS
+
+FLASH = 0x0800_0000
+RAM = 0x2000_4000
+PATTERN = bytes(range(256))
+BYTE_US = 96
+"""One byte of 11 bits at 115200 baud takes 95.5 us."""
+REACTION_US = 20
+ROM_CHIPS = [chip.name for chip in CHIPS]
+
+
+def f103(**options: object) -> Rig:
+    return Rig.synced(make_board("F103xB", **options))  # type: ignore[arg-type]
+
+
+def test_the_first_0x7f_is_acknowledged_after_300_us() -> None:
+    rig = Rig(make_board("F103xB", boot0=True))
+    rig.wait(2_000)
+
+    assert rig.ask_timed(b"\x7f") == (ACK, 300 + BYTE_US)
+
+
+def test_a_second_0x7f_is_silent_and_a_third_one_is_refused() -> None:
+    rig = f103()
+
+    assert rig.command(b"\x7f", b"\x7f", b"\x00\xff") == [
+        b"",
+        NACK,
+        bytes.fromhex("790b22000102112131436373829279"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chip", "reply"),
+    [
+        ("F103xB", "790b22000102112131436373829279"),
+        ("F103x8", "790b22000102112131436373829279"),
+        ("F042", "790b31000102112131446373829279"),
+        ("F407", "790b31000102112131446373829279"),
+        ("G071", "790b31000102112131446373829279"),
+        ("H743", "790b31000102112131446373829279"),
+        ("L071", "790b31000102112131446373829279"),
+        ("L476", "790b31000102112131446373829279"),
+    ],
+)
+def test_get_lists_the_commands(chip: str, reply: str) -> None:
+    assert Rig.synced(make_board(chip)).ask(b"\x00\xff").hex() == reply
+
+
+def test_get_version_has_two_old_option_bytes() -> None:
+    assert f103().ask(b"\x01\xfe") == bytes.fromhex("7922000079")
+
+
+@pytest.mark.parametrize(
+    ("chip", "product_id"),
+    [
+        ("F103xB", "0410"),
+        ("F103x8", "0410"),
+        ("F042", "0445"),
+        ("F407", "0413"),
+        ("G071", "0460"),
+        ("H743", "0450"),
+        ("L071", "0447"),
+        ("L476", "0415"),
+    ],
+)
+def test_get_id_tells_the_product(chip: str, product_id: str) -> None:
+    assert Rig.synced(make_board(chip)).ask(b"\x02\xfd") == bytes.fromhex(f"7901{product_id}79")
+
+
+def test_replies_come_20_us_after_the_last_byte() -> None:
+    assert f103().ask_timed(b"\x02\xfd") == (bytes.fromhex("7901041079"), REACTION_US + BYTE_US)
+
+
+def test_a_command_with_a_wrong_complement_is_refused_and_the_next_one_is_heard() -> None:
+    assert f103().command(b"\x00\xfe", b"\x02\xfd") == [NACK, bytes.fromhex("7901041079")]
+
+
+@pytest.mark.parametrize("unknown", [b"\x44\xbb", b"\xa1\x5e", b"\x50\xaf", b"\xff\x00"])
+def test_a_command_that_the_rom_lacks_is_refused(unknown: bytes) -> None:
+    assert f103().ask(unknown) == NACK
+
+
+def test_a_written_block_is_read_back() -> None:
+    rig = f103()
+
+    rig.write(FLASH + 0x100, PATTERN)
+
+    assert rig.read(FLASH + 0x100, 256) == PATTERN
+    assert rig.read(FLASH + 0x1FF, 2) == b"\xff\xff"
+    assert rig.board.flash == (b"\xff" * 0x100 + PATTERN).ljust(128 * 1024, b"\xff")
+
+
+def test_a_read_reply_is_one_run_of_bytes() -> None:
+    rig = f103()
+    rig.command(b"\x11\xee", address(FLASH))
+    rig.send(b"\xff\x00")
+    sent_us = rig.now_us
+
+    heard = rig.hear()
+
+    assert [(one.data, one.first_us - sent_us, one.last_us - sent_us) for one in heard] == [
+        (ACK + b"\xff" * 256, REACTION_US + BYTE_US, REACTION_US + ROM_UART.wire_time_us(257))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("packets", "replies"),
+    [
+        ((b"\x11\xee", b"\x08\x00\x00\x00\x09"), [ACK, NACK]),
+        ((b"\x11\xee", address(0x0802_0000)), [ACK, NACK]),
+        ((b"\x11\xee", address(FLASH), b"\x00\xfe"), [ACK, ACK, NACK]),
+        ((b"\x11\xee", address(0x0801_FFFF), b"\x01\xfe"), [ACK, ACK, NACK]),
+        ((b"\x21\xde", address(0x1FFF_F000)), [ACK, NACK]),
+        ((b"\x21\xde", address(FLASH + 1)), [ACK, NACK]),
+        ((b"\x31\xce", address(0x2000_0100)), [ACK, NACK]),
+        ((b"\x31\xce", address(0x1FFF_F804)), [ACK, NACK]),
+        ((b"\x31\xce", address(FLASH), block(PATTERN)[:-1] + b"\x00"), [ACK, ACK, NACK]),
+        ((b"\x31\xce", address(0x0801_FFFC), block(PATTERN)), [ACK, ACK, NACK]),
+        ((b"\x43\xbc", b"\x00\x05\x04"), [ACK, NACK]),
+        ((b"\x43\xbc", packet(0x00, 0x80)), [ACK, NACK]),
+    ],
+    ids=lambda value: value.hex() if isinstance(value, bytes) else None,
+)
+def test_what_is_wrong_is_refused_and_leaves_the_rom_idle(
+    packets: tuple[bytes, ...], replies: list[bytes]
+) -> None:
+    rig = f103()
+
+    assert rig.command(*packets) == replies
+    assert rig.ask(b"\x02\xfd") == bytes.fromhex("7901041079")
+    assert rig.board.flash == b"\xff" * (128 * 1024)
+
+
+def test_ram_that_the_rom_does_not_use_can_be_written() -> None:
+    rig = f103()
+
+    rig.write(RAM, PATTERN)
+
+    assert rig.read(RAM, 256) == PATTERN
+
+
+def test_a_misaligned_write_makes_every_later_one_fail_until_reset() -> None:
+    rig = f103()
+
+    assert rig.command(b"\x31\xce", address(FLASH + 2), block(b"abcd")) == [ACK, ACK, NACK]
+    assert rig.command(b"\x31\xce", address(FLASH), block(b"abcd")) == [ACK, ACK, NACK]
+
+    again = Rig.synced(rig.board)
+    again.write(FLASH, b"abcd")
+
+
+def test_programming_takes_the_data_sheets_time() -> None:
+    rig = f103()
+    rig.command(b"\x31\xce", address(FLASH))
+
+    assert rig.ask_timed(block(PATTERN)) == (ACK, REACTION_US + 6_720 + BYTE_US)  # 128 x 52.5 us
+
+    slow = f103(is_slow=True)
+    slow.command(b"\x31\xce", address(FLASH))
+    assert slow.ask_timed(block(PATTERN)) == (ACK, REACTION_US + 8_960 + BYTE_US)  # 128 x 70 us
+
+
+def test_erase_clears_the_listed_pages_in_20_ms_each() -> None:
+    rig = f103(image=b"\x55" * 8192)
+    rig.command(b"\x43\xbc")
+
+    assert rig.ask_timed(packet(1, 2, 5)) == (ACK, REACTION_US + 40_000 + BYTE_US)
+    pages = [b"\x55" * 1024] * 8
+    pages[2] = pages[5] = b"\xff" * 1024
+    assert rig.board.flash[:8192] == b"".join(pages)
+    assert rig.board.counters.unit_erases == 2
+
+
+def test_global_erase_is_ff_00_and_anything_else_after_ff_erases_nothing() -> None:
+    rig = f103(image=b"\x55" * 8192)
+
+    assert rig.command(b"\x43\xbc", b"\xff\x01") == [ACK, ACK]
+    assert rig.board.flash[:8192] == b"\x55" * 8192
+    assert rig.command(b"\x43\xbc", b"\xff\x00") == [ACK, ACK]
+    assert rig.board.flash == b"\xff" * (128 * 1024)
+    assert rig.board.counters.mass_erases == 1
+
+
+def test_extended_erase_of_f4_sectors_takes_seconds_each() -> None:
+    rig = Rig.synced(make_board("F407", image=b"\x55" * 0x40000))
+    rig.command(b"\x44\xbb")
+
+    reply = rig.ask_timed(packet(0, 2, 0, 0, 0, 4, 0, 5), within_us=5 * SECOND_US)
+
+    assert reply == (ACK, REACTION_US + 400_000 + 1_200_000 + 2_000_000 + BYTE_US)
+    assert rig.board.flash[:0x4000] == b"\xff" * 0x4000
+    assert rig.board.flash[0x4000:0x10000] == b"\x55" * 0xC000
+    assert rig.board.flash[0x10000:] == b"\xff" * (0x100000 - 0x10000)
+
+
+def test_mass_erase_of_the_f4_takes_16_s_at_x8_and_8_s_at_x32() -> None:
+    rig = Rig.synced(make_board("F407"))
+
+    rig.command(b"\x44\xbb")
+    assert rig.ask_timed(b"\xff\xff\x00", 60 * SECOND_US) == (ACK, REACTION_US + 16_000_000 + BYTE_US)
+
+    assert rig.command(b"\x31\xce", address(0xFFFF_0000), block(b"\x03")) == [ACK, ACK, ACK]
+    rig.command(b"\x44\xbb")
+    assert rig.ask_timed(b"\xff\xff\x00", 60 * SECOND_US) == (ACK, REACTION_US + 8_000_000 + BYTE_US)
+
+
+@pytest.mark.parametrize(
+    ("chip", "code", "reply"),
+    [
+        ("F407", "ffff00", ACK),
+        ("F407", "fffe01", NACK),
+        ("F407", "fffc03", NACK),
+        ("F407", "ffff01", NACK),
+        ("L476", "fffe01", ACK),
+        ("L476", "fffd02", ACK),
+        ("L071", "ffff00", NACK),
+        ("L071", "fffe01", NACK),
+    ],
+)
+def test_special_erase_codes_are_those_of_the_family(chip: str, code: str, reply: bytes) -> None:
+    assert Rig.synced(make_board(chip)).command(b"\x44\xbb", bytes.fromhex(code)) == [ACK, reply]
+
+
+def test_a_bank_erase_leaves_the_other_bank_alone() -> None:
+    rig = Rig.synced(make_board("L476", image=b"\x55" * 0x100000))
+
+    assert rig.command(b"\x44\xbb", b"\xff\xfd\x02") == [ACK, ACK]
+
+    assert rig.board.flash == b"\x55" * 0x80000 + b"\xff" * 0x80000
+
+
+def test_more_than_511_pages_in_one_command_are_refused() -> None:
+    rig = Rig.synced(make_board("L071", image=b"\x55" * 0x10000))
+    rig.erase_units(*range(511))
+    assert rig.board.flash[: 511 * 128] == bytes(511 * 128)
+
+    listed = packet(*(511).to_bytes(2, "big"), *b"".join(n.to_bytes(2, "big") for n in range(512)))
+    assert rig.command(b"\x44\xbb", listed) == [ACK, NACK]
+
+
+def test_go_starts_the_image_which_prints_its_text_and_the_flash_s_crc() -> None:
+    image = make_image(text="started by GO", heartbeat_ms=0)
+    board = make_board("F103xB")
+    rig = Rig.synced(board)
+    for at in range(0, len(image), 256):
+        rig.write(FLASH + at, image[at : at + 256])
+
+    assert rig.command(b"\x21\xde", within_us=1_000) == [ACK]
+    rig.send(address(FLASH))
+    acknowledged_us = rig.now_us + REACTION_US + BYTE_US
+    assert b"".join(one.data for one in rig.hear(200)) == ACK
+    assert rig.console(SECOND_US) == boot_output(image, "started by GO", 128 * 1024)
+
+    assert board.state is State.APPLICATION
+    assert [(boot.by_go, boot.text, boot.at_us) for boot in board.boots[1:]] == [
+        (True, "started by GO", acknowledged_us)
+    ]
+
+
+def test_go_to_a_vector_table_that_is_none_kills_the_board() -> None:
+    rig = f103()
+
+    assert rig.command(b"\x21\xde", address(FLASH)) == [ACK, ACK]
+
+    assert rig.board.state is State.DEAD
+    assert rig.ask(b"\x00\xff") == b""
+
+
+@pytest.mark.parametrize("chip", ROM_CHIPS)
+def test_size_id_and_option_bytes_can_be_read(chip: str) -> None:
+    board = make_board(chip, serial="one")
+    rig = Rig.synced(board)
+    model = board.model
+
+    size = rig.read(model.flash_size_register & ~0xF, 0x10)[model.flash_size_register & 0xF :][:2]
+    assert int.from_bytes(size, "little") * 1024 == len(board.flash)
+    assert rig.read(model.unique_id_register, 12) == board.memory.unique_id
+    assert make_board(chip, serial="two").memory.unique_id != board.memory.unique_id
+    if model.bootloader_id_register is not None:
+        assert rig.read(model.bootloader_id_register, 1) == bytes([board.chip.rom.id_byte])
+    for start, factory in model.options.areas:
+        content = rig.read(start, len(factory))
+        assert content[: model.options.complement_bytes or len(factory)] == factory[
+            : model.options.complement_bytes or len(factory)
+        ]
+
+
+def test_option_bytes_of_the_f1_are_stored_with_their_complements() -> None:
+    assert f103().read(0x1FFF_F800, 16).hex() == "a55a" + "ff00" * 7
+
+
+def test_option_bytes_of_the_l0_are_stored_with_their_complements() -> None:
+    rig = Rig.synced(make_board("L071"))
+
+    assert rig.read(0x1FF8_0000, 20).hex() == "aa0055ff" + "70808f7f" + "0000ffff" * 3
+    assert len(rig.read(0x1FF8_0000, 128)) == 128  # over the seam, as stm32loader reads the size
+
+
+def sectors_of(board: VirtualBoard) -> set[int]:
+    return set(board.memory.flash.protected)
+
+
+def test_write_protection_is_set_for_the_listed_groups_and_holds_after_a_reset() -> None:
+    rig = f103(image=b"\x55" * 16384)
+
+    assert rig.command(b"\x63\x9c", packet(1, 0, 2)) == [ACK, ACK]
+    again = Rig.synced(rig.board)
+
+    assert sectors_of(rig.board) == {0, 1, 2, 3, 8, 9, 10, 11}  # 4 pages a bit
+    assert again.command(b"\x43\xbc", packet(1, 0, 4)) == [ACK, ACK]  # acknowledged, and page 0 stays
+    assert rig.board.flash[:8192] == b"\x55" * 4096 + b"\xff" * 1024 + b"\x55" * 3072
+    again.write(FLASH, b"abcd")
+    assert again.read(FLASH, 4) == b"\x55" * 4
+    assert rig.board.counters.protected_attempts == 3
+
+    assert again.command(b"\x73\x8c") == [ACK + ACK]
+    Rig.synced(rig.board)
+    assert sectors_of(rig.board) == set()
+
+
+@pytest.mark.parametrize(
+    ("chip", "groups", "units"),
+    [
+        ("F042", {1}, set(range(4, 8))),
+        ("F407", {0, 11}, {0, 11}),
+        ("L071", {0}, set(range(32))),
+        ("H743", {9}, {9}),
+        ("G071", {3, 5}, {3, 4, 5}),
+        ("L476", {256, 257}, {256, 257}),
+    ],
+)
+def test_write_protection_stands_in_the_option_bytes(chip: str, groups: set[int], units: set[int]) -> None:
+    assert sectors_of(make_board(chip, write_protected=frozenset(groups))) == units
+
+
+def test_the_f4_resets_itself_after_write_protection_and_wants_0x7f_again() -> None:
+    rig = Rig.synced(make_board("F407"))
+    resets = rig.board.chip.resets
+
+    assert rig.command(b"\x63\x9c", packet(0, 1), within_us=SECOND_US) == [ACK, ACK]
+
+    assert rig.board.chip.resets == resets + 1
+    assert sectors_of(rig.board) == {1}
+    assert rig.ask(b"\x7f") == ACK
+
+
+PROTECTED = [b"\x11\xee", b"\x21\xde", b"\x31\xce", b"\x43\xbc", b"\x63\x9c", b"\x73\x8c", b"\x82\x7d"]
+
+
+def test_read_protection_refuses_all_but_identification_and_its_own_end() -> None:
+    rig = f103(rdp=1, image=b"\x55" * 1024)
+
+    assert rig.command(*PROTECTED) == [NACK] * len(PROTECTED)
+    assert rig.ask(b"\x02\xfd") == bytes.fromhex("7901041079")
+
+    assert rig.command(b"\x92\x6d") == [ACK + ACK]
+    assert rig.board.flash == b"\xff" * (128 * 1024)
+    again = Rig.synced(rig.board)
+    assert again.read(FLASH, 4) == b"\xff" * 4
+
+
+def test_readout_protect_takes_effect_at_the_next_reset() -> None:
+    rig = f103()
+
+    assert rig.command(b"\x82\x7d") == [ACK + ACK]
+    assert rig.ask(b"\x11\xee") == ACK + b""
+    again = Rig.synced(rig.board)
+    assert again.ask(b"\x11\xee") == NACK
+
+
+def test_the_second_ack_of_readout_unprotect_comes_after_the_mass_erase() -> None:
+    rig = Rig.synced(make_board("F407", rdp=1))
+
+    rig.send(b"\x92\x6d")
+    sent_us = rig.now_us
+    heard = rig.hear(60 * SECOND_US)
+
+    assert [(one.data, one.first_us - sent_us) for one in heard] == [
+        (ACK, REACTION_US + BYTE_US),
+        (ACK, REACTION_US + BYTE_US + 16_000_000 + BYTE_US),
+    ]
+
+
+def test_write_protection_does_not_stop_the_mass_erase_of_readout_unprotect() -> None:
+    rig = Rig.synced(make_board("F407", rdp=1, write_protected=frozenset({0}), image=b"\x55" * 32))
+
+    assert rig.command(b"\x92\x6d") == [ACK + ACK]
+
+    assert rig.board.flash == b"\xff" * 0x100000
+
+
+def test_a_written_option_block_resets_an_f0_which_goes_by_it_at_once() -> None:
+    rig = Rig.synced(make_board("F042"))
+    options = bytearray(rig.read(0x1FFF_F800, 16))
+    options[2] &= 0x7F  # BOOT_SEL = 0
+
+    assert rig.command(b"\x31\xce", address(0x1FFF_F800), block(bytes(options))) == [ACK, ACK, ACK]
+
+    assert rig.board.options.bit("BOOT_SEL") == 0
+    assert rig.board.state is State.BOOTLOADER  # empty
+    assert rig.ask(b"\x7f") == ACK
+
+
+def test_one_time_memory_goes_from_1_to_0_only() -> None:
+    rig = Rig.synced(make_board("F407"))
+
+    rig.write(0x1FFF_7800, b"\x0f\x0f\x0f\x0f")
+    rig.write(0x1FFF_7800, b"\xf1\xf1\xf1\xf1")
+
+    assert rig.read(0x1FFF_7800, 4) == b"\x01\x01\x01\x01"
+
+
+def test_data_eeprom_of_the_l0_needs_no_erase() -> None:
+    rig = Rig.synced(make_board("L071"))
+
+    rig.write(0x0808_0000, b"\x0f\x0f\x0f\x0f")
+    rig.write(0x0808_0000, b"\xf1\xf1\xf1\xf1")
+
+    assert rig.read(0x0808_0000, 4) == b"\xf1\xf1\xf1\xf1"
