@@ -55,8 +55,8 @@ class BridgeConnection(Talker, Sitter):
 
     @property
     def is_stranger(self) -> bool:
-        """Whether it has not got beyond its hello, and is not being closed."""
-        return self._pump.connection.state is not State.READY and not self._pump.is_closing
+        """Whether it has not got beyond its hello, and does not end."""
+        return self._pump.connection.state is not State.READY and self._pump.ending is None
 
     async def serve(self) -> Ending:
         """Talk until the end; return how it ended. The stream is closed then."""
@@ -138,6 +138,7 @@ class BridgeConnection(Talker, Sitter):
         answer = self._seat.claim(self, hello)
         if isinstance(answer, Welcome):
             self._console_next = self._console_settled = hello.console_from
+            self._edge.ring.acknowledge(hello.console_from)
             self._pump.limit(float("inf"))
         self._pump.say(answer)
 

@@ -6,6 +6,7 @@ becomes of them is told to the owner's `EdgeOwner`, in that task, between two ba
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -68,7 +69,7 @@ class _Execute:
 
 @dataclass(frozen=True, slots=True)
 class _MakeSafe:
-    pass
+    is_wanted: Callable[[], bool]
 
 
 _Order: TypeAlias = _Begin | _Execute | _MakeSafe
@@ -130,9 +131,9 @@ class Edge:
         """Once what is queued has ended, what the UART receives is console again."""
         self._put(_Begin(Unclaimed.CONSOLE))
 
-    def make_safe(self) -> None:
-        """Drive the lines to their safe levels, after what is queued."""
-        self._put(_MakeSafe())
+    def make_safe(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Drive the lines to their safe levels, after what is queued, if that is still wanted then."""
+        self._put(_MakeSafe(is_wanted))
 
     async def run(self) -> None:
         """Execute orders for ever.
@@ -198,10 +199,12 @@ class Edge:
                 self._residue_lost = 0
             case _Execute():
                 await self._execute(order)
-            case _MakeSafe():
+            case _MakeSafe() if order.is_wanted():
                 lines = (Line.NRST | Line.BOOT0) & self.lines
                 await self._executor.execute(Batch((SetLines(lines, SAFE_LEVELS & lines),)))
                 self._route(self._executor.take_unclaimed())
+            case _MakeSafe():
+                pass
 
     async def _execute(self, order: _Execute) -> None:
         if self._is_stopped or order.era != self._era:

@@ -31,6 +31,10 @@ DRAIN_POLL_S = 0.001
 """Between looks at the kernel's transmit queue, once the reckoned time is over: a frame of USB."""
 DRAIN_SLACK_US = 1_000_000
 """How long a queue may take beyond the reckoned time; longer, and the port does not send at all."""
+PTY_PREFIXES = ("/dev/pts/", "/dev/ttys")
+"""Pseudo-terminals, on Linux and on macOS."""
+PTY_FRAME = {"bytesize": 8, "parity": "N"}
+"""A pseudo-terminal has no wire and so no parity; Linux refuses to set any, and all bytes pass anyway."""
 TIOCGICOUNT = 0x545D
 """Linux's counts of a serial port (asm-generic/ioctls.h)."""
 _ICOUNT = struct.Struct("20i")
@@ -50,6 +54,7 @@ class PosixPort(AsyncPort):
         self._start_ns = time.monotonic_ns()
         self._serial = self._open()
         self._fd = self._serial.fileno()
+        self._is_pty = os.ttyname(self._fd).startswith(PTY_PREFIXES)
         self._errors = self._count_errors()
 
     def _open(self) -> serial.Serial:
@@ -132,7 +137,7 @@ class PosixPort(AsyncPort):
     async def configure(self, settings: UartSettings) -> None:
         """Set the UART; what was received stays."""
         await trio.lowlevel.checkpoint()
-        wanted = pyserial_settings(settings)
+        wanted = pyserial_settings(settings) | (PTY_FRAME if self._is_pty else {})
         before = self._serial.get_settings()
         try:
             self._serial.apply_settings(before | wanted)

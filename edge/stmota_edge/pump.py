@@ -83,11 +83,6 @@ class Pump:
         """How the connection ends, once it does; nothing may be said any more then."""
         return self._ending
 
-    @property
-    def is_closing(self) -> bool:
-        """Whether this side has begun to close."""
-        return self._closing is not None
-
     def say(self, message: Message | bytes) -> None:
         """Queue a message, or one encoded already, before everything that `next_message` gives."""
         self._waiting.append(message)
@@ -166,7 +161,7 @@ class Pump:
                     self._stop(Ending(f"the peer closed the connection: {event.text}", event))
                     return
                 if isinstance(event, Unknown):
-                    self.say(Unsupported(event.message_type))
+                    self.say(Unsupported(event.message_type, event.port))
                 else:
                     self._talker.handle(event)
                 if self._closing is not None:

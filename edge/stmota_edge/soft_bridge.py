@@ -36,8 +36,7 @@ class SoftBridge(EdgeOwner):
         executor = AsyncExecutor(port) if isinstance(port, AsyncPort) else port
         self._edge = Edge(executor, self, console=console)
         self._seat = ControllerSeat(self._edge.now_us, self._edge.leave)
-        self._connections: dict[BridgeConnection, None] = {}
-        """Oldest first."""
+        self._connections: set[BridgeConnection] = set()
         self._somebody_left = trio.Event()
         self.identity = edge_identity(
             name=name,
@@ -81,12 +80,13 @@ class SoftBridge(EdgeOwner):
         ring = self._edge.ring
         greeting = Greeting(self.identity, ring.oldest, ring.next, self._edge.now_us(), self._seat.last_batch)
         connection = BridgeConnection(stream, self._edge, self._seat, greeting)
-        self._make_room()
-        self._connections[connection] = None
+        if sum(one.is_stranger for one in self._connections) >= MAX_WAITING_CONNECTIONS:
+            connection.displace(CloseReason.TOO_MANY, "too many connections wait for a hello")
+        self._connections.add(connection)
         try:
             ending = await connection.serve()
         finally:
-            del self._connections[connection]
+            self._connections.discard(connection)
             self._somebody_left.set()
         logger.info("connection of %r ended: %s", connection.name, ending.text)
 
@@ -105,16 +105,10 @@ class SoftBridge(EdgeOwner):
         if isinstance(sitter, BridgeConnection):
             sitter.console_grew()
 
-    def _make_room(self) -> None:
-        """Close the oldest connections that did not get beyond hello, if there are too many."""
-        strangers = [one for one in self._connections if one.is_stranger]
-        surplus = len(strangers) + 1 - MAX_WAITING_CONNECTIONS
-        for one in strangers[: max(surplus, 0)]:
-            one.displace(CloseReason.TOO_MANY, "too many connections wait for a hello")
-
     async def _run(self) -> EdgeError | None:
         """Run until cancelled, or return why the port failed, everybody told."""
         failure: EdgeError | None = None
+        self._edge.make_safe()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_lines_safe)
             try:
@@ -141,5 +135,5 @@ class SoftBridge(EdgeOwner):
                     await self._seat.wait_changed()
                 if not waited.cancelled_caught:
                     continue
-                self._edge.make_safe()
+                self._edge.make_safe(lambda: self._seat.sitter is None)
             await self._seat.wait_changed()

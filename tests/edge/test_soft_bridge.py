@@ -23,7 +23,6 @@ from stmota_protocol.messages import (
     ConsoleAck,
     ConsoleGap,
     EndRun,
-    Greeting,
     LastBatch,
     Ping,
     Pong,
@@ -41,6 +40,7 @@ from stmota_protocol.steps import (
     Result,
     Send,
     SetLines,
+    UartSettings,
     Unclaimed,
     Wait,
 )
@@ -336,8 +336,6 @@ async def test_garbage_gets_one_clean_error_and_disturbs_nobody(clock: MockClock
         await holder.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, ASK))
         stranger = await new_peer(connect)
         await stranger.stream.send_all(b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n" * 100)
-        message = await stranger.receive()
-        assert isinstance(message, Greeting)
         closing = await stranger.closing()
         assert closing.reason is CloseReason.PROTOCOL_ERROR
         assert "HTTP" in closing.text
@@ -372,19 +370,57 @@ async def test_whoever_says_no_hello_is_closed(autojump_clock: MockClock) -> Non
         assert "hello" in closing.text
 
 
-async def test_too_many_strangers_push_the_oldest_out(autojump_clock: MockClock) -> None:
-    async with serving(new_bridge(), autojump_clock) as connect:
+async def test_a_fifth_stranger_is_sent_away_and_the_controller_works_on(clock: MockClock | None) -> None:
+    async with serving(new_bridge(), clock) as connect:
         holder = await controller(connect)
         strangers: list[Peer] = []
         for _ in range(4):
             strangers.append(await new_peer(connect))
             await strangers[-1].greeting()
-        newest = await new_peer(connect)
-        assert isinstance(await newest.hello(OTHER_ID), Busy)
-        assert (await strangers[0].closing()).reason is CloseReason.TOO_MANY
-        assert isinstance(await strangers[1].hello(OTHER_ID), Busy)
+        fifth = await new_peer(connect)
+        assert (await fifth.closing()).reason is CloseReason.TOO_MANY
+        assert isinstance(await strangers[0].hello(OTHER_ID), Busy)
+        await strangers[0].send(Closing(CloseReason.SHUTDOWN, ""))
+        assert await strangers[0].stream.receive_some(1) == b""
+        assert isinstance(await (await new_peer(connect)).hello(OTHER_ID), Busy)
         await holder.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, ASK))
         assert (await results(holder, 1))[0].result.is_done
+
+
+async def test_lines_are_safe_from_the_start(autojump_clock: MockClock) -> None:
+    port = ScriptedPort()
+    async with serving(new_bridge(port), autojump_clock):
+        await trio.sleep(0.1)
+    assert port.log == [(0, UartSettings()), (0, (Line.NRST | Line.BOOT0, Line.NRST))]
+
+
+async def test_lines_stay_when_a_controller_comes_back_while_its_long_batch_runs(
+    autojump_clock: MockClock,
+) -> None:
+    port = ScriptedPort()
+    async with serving(new_bridge(port), autojump_clock) as connect:
+        peer = await controller(connect)
+        long = Batch((SetLines.of(nrst=False, boot0=True), Wait(20_000_000)))
+        await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, long))
+        await trio.sleep(1)
+        await trio.aclose_forcefully(peer.stream)
+        await trio.sleep(SAFE_LINES_AFTER_S + 1)
+        peer = await controller(connect)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_alive, peer)
+            await trio.sleep(30)
+            nursery.cancel_scope.cancel()
+        assert port.levels is Line.BOOT0
+
+
+async def test_a_hello_acknowledges_what_comes_before_its_position(autojump_clock: MockClock) -> None:
+    port = ScriptedPort()
+    async with serving(new_bridge(port), autojump_clock) as connect:
+        await trio.sleep(1)
+        port.arrives(0, b"stored already")
+        await trio.sleep(1)
+        assert isinstance(await (await new_peer(connect)).hello(console_from=7), Welcome)
+        assert (await (await new_peer(connect)).greeting()).console_oldest == 7
 
 
 async def test_both_sides_hear_of_each_other_in_time(autojump_clock: MockClock) -> None:
