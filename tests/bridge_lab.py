@@ -14,7 +14,7 @@ from stmota_daemon.console_log import ConsoleLogs
 from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.store import Store
 from stmota_daemon.subscription import DaemonEvents
-from stmota_protocol.api import BridgeState, Job, JobKind
+from stmota_protocol.api import BridgeState, Job, JobChanged, JobKind
 
 
 class Lab:
@@ -22,11 +22,11 @@ class Lab:
 
     def __init__(self, state_dir: Path, edge: FakeEdge, work: FakeWork, nursery: trio.Nursery) -> None:
         store = Store(state_dir)
-        self.jobs = JobRegistry(store)
+        self.events = DaemonEvents()
+        self.jobs = JobRegistry(store, lambda job: self.events.publish(JobChanged(at=0.0, job=job)))
         self.services = BridgeServices(
             store, self.jobs, ConsoleLogs(state_dir / "logs"), dict.fromkeys(JobKind, work.work), edge.open
         )
-        self.events = DaemonEvents()
         self.bridges = Bridges(self.services, self.events, nursery)
 
     @property

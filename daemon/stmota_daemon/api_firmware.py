@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stmota_daemon.api_error import Refused, refused
-from stmota_daemon.api_routes import Route
+from stmota_daemon.api_routes import Route, body_piece
 from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore, FirmwareTooLarge, WrongHash
 from stmota_protocol.api import ProblemCode
 
@@ -42,7 +42,9 @@ class FirmwareRoutes:
             raise _too_large()
         try:
             with self._firmware.begin(request.path_params["sha256"]) as upload:
-                async for piece in request.stream():
+                more = True
+                while more:
+                    piece, more = await body_piece(request)
                     upload.write(piece)
                 upload.finish()
         except FirmwareTooLarge as error:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stmota_daemon.api_error import refused
@@ -52,10 +52,20 @@ def json_answer(message: object, status: HTTPStatus = HTTPStatus.OK) -> Response
     return Response(msgspec.json.encode(message), status, media_type="application/json")
 
 
+async def body_piece(request: Request) -> tuple[bytes, bool]:
+    """Return the next piece of the request's body, and whether there is more. Raises `ClientDisconnect`."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
 async def json_body(request: Request, message_type: type[T]) -> T:
     """Return the request's body as a message. Raises `Refused`: 413 or 400."""
     body = bytearray()
-    async for piece in request.stream():
+    more = True
+    while more:
+        piece, more = await body_piece(request)
         body += piece
         if len(body) > MAX_BODY:
             raise refused(
