@@ -33,8 +33,6 @@ LINK_BACK_WITHIN_S = 120.0
 """How long a job that has begun waits for a lost bridge: a restarted router or bridge is back by then."""
 ATTEMPTS = 3
 """Resets with sync until the ROM answers GET: one for the usual case, one for a glitch, one to be sure."""
-COMMANDS_PER_BATCH = 8
-"""2 KiB in 256-byte blocks, a page of most families: 0.2 s at 115200 baud, so that an abort is soon heard."""
 
 
 class Bootloader:
@@ -149,7 +147,7 @@ class Bootloader:
         return packed.replies(result)[0]
 
     async def stream(
-        self, commands: Iterable[an3155.Command], at_once: int = COMMANDS_PER_BATCH
+        self, commands: Iterable[an3155.Command]
     ) -> AsyncGenerator[tuple[an3155.Packed, Result], None]:
         """Run many commands, sent ahead to the edge as far as the credit goes; yield each batch when done.
 
@@ -160,7 +158,7 @@ class Bootloader:
         most_bytes = min(self.link.identity.max_batch, credit // 3)  # one in hand, one ready, one coming
         run = self._usable_run()
         waiting: deque[an3155.Packed] = deque()
-        for packed in chain(an3155.pack(commands, at_once, most_bytes), (None,)):
+        for packed in chain(an3155.pack(commands, most_bytes), (None,)):
             while waiting and (packed is None or not run.has_room_for(packed.batch)):
                 result = await run.result()
                 done, trouble = self._judged(waiting.popleft(), result)

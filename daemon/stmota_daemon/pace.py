@@ -10,27 +10,28 @@ from stmota_protocol.steps import Result
 class Meter:
     """One phase's progress: bytes done, and how much of the time the wire carried the image's own bytes."""
 
-    def __init__(self, pace: "Pace", phase: Phase, report: Report, done_before: int) -> None:
+    def __init__(self, pace: "Pace", phase: Phase, report: Report) -> None:
+        self.phase = phase
         self._pace = pace
-        self._phase = phase
         self._report = report
-        self._done = done_before
         self._moved = 0
         self._wire_us = 0
         self._began_s = trio.current_time()
         self._until_s = self._began_s
 
-    def add(self, length: int, wire_us: int, result: Result) -> None:
-        """`length` more bytes are done, whose own wire time is `wire_us`; `result` says when, at the edge."""
+    def add(self, length: int, wire_us: int, result: Result, done: int) -> None:
+        """Count `length` more bytes, whose own wire time is `wire_us`: `done` in all of the phase.
+
+        `result` says when, at the edge.
+        """
         now_s = trio.current_time()
-        self._pace.took(self._phase, now_s - self._until_s, result)
+        self._pace.took(self.phase, now_s - self._until_s, result)
         self._until_s = now_s
-        self._done += length
         self._moved += length
         self._wire_us += wire_us
         elapsed_s = max(now_s - self._began_s, 1e-6)
         share = min(self._wire_us / 1e6 / elapsed_s, 1.0)
-        self._report.progress(self._done, self._moved / elapsed_s, share)
+        self._report.progress(done, self._moved / elapsed_s, share)
 
 
 class Pace:
@@ -44,11 +45,11 @@ class Pace:
         self._host_ended_s = 0.0
         self._one_connection = True
 
-    def phase(self, phase: Phase, report: Report, done_before: int = 0) -> Meter:
-        """Begin to measure a phase, of whose bytes `done_before` were done already."""
+    def meter(self, phase: Phase, report: Report) -> Meter:
+        """Begin to measure a phase."""
         if self._host_began_s is None:
             self._host_began_s = trio.current_time()
-        return Meter(self, phase, report, done_before)
+        return Meter(self, phase, report)
 
     def took(self, phase: Phase, seconds: float, result: Result) -> None:
         """A batch of a phase has ended."""

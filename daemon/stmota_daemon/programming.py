@@ -9,11 +9,12 @@ still erased, write it; anything else, its unit is erased and written again.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
+from functools import cached_property
 
 from stmota_daemon.bootloader import Bootloader
 from stmota_daemon.difference import Difference, difference
 from stmota_daemon.link import LinkLost
-from stmota_daemon.pace import Pace
+from stmota_daemon.pace import Meter, Pace
 from stmota_daemon.target import Target
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Report, WorkFailed
@@ -42,24 +43,27 @@ class Programming:
         self._report = report
         self._target = target
         self._plan = plan
+        self._verify = verify
         self._to_erase = deque([(plan.first_unit,), *plan.other_erases])
         self._to_write = dict.fromkeys(plan.body)
         self._to_verify = dict.fromkeys(plan.verify) if verify else {}
-        self._verify = verify
         self._last_written = False
         self._last_verified = False
-        self._in_flight: dict[int, Block] = {}  # by address: sent ahead, not yet acknowledged
+        self._in_flight: dict[int, Block] = {}  # writes by address: sent ahead, not yet acknowledged
+        self._doubtful: list[Block] = []  # read back, and not what was written
         self._redone: set[EraseUnit] = set()
         self._fruitless = 0
+        self._current_meter: Meter | None = None
 
     async def run(self) -> None:
         """Do all of it. Raises `WorkFailed`."""
         while not self._is_finished:
             try:
-                await self._erase()
-                await self._write()
-                if await self._verify_body():
-                    await self._write_last_block()
+                await self._stream(self._left_but_the_last_block())
+                await self._compare_doubtful()
+                if not (self._to_erase or self._to_write or self._to_verify):
+                    await self._stream(self._left_of_the_last_block())
+                    await self._compare_doubtful()
             except (Trouble, LinkLost) as trouble:
                 await self._recover(trouble)
 
@@ -68,19 +72,19 @@ class Programming:
         left = self._to_erase or self._to_write or self._to_verify
         return self._last_written and (self._last_verified or not self._verify) and not left
 
-    async def _erase(self) -> None:
-        if not self._to_erase:
-            return
-        units = sum(len(group) for group in self._to_erase)
-        total = sum(unit.size for group in self._to_erase for unit in group)
-        self._report.phase(Phase.ERASE, total, f"erasing {units} unit{'s' if units > 1 else ''}")
-        meter = self.pace.phase(Phase.ERASE, self._report)
-        commands = [self._erase_command(group) for group in self._to_erase]
-        async with aclosing(self._bootloader.stream(commands, at_once=1)) as done:
-            async for packed, result in done:
-                self._to_erase.popleft()
-                self._fruitless = 0
-                meter.add(packed.commands[0].length, 0, result)
+    def _left_but_the_last_block(self) -> Iterator[an3155.Command]:
+        """What is left to erase, write and verify: one stream, so that no phase waits for another's end."""
+        reads = list(self._to_verify)
+        yield from [self._erase_command(group) for group in self._to_erase]
+        yield from self._write_commands(list(self._to_write))
+        yield from map(self._read_command, reads)
+
+    def _left_of_the_last_block(self) -> Iterator[an3155.Command]:
+        """The block that makes the image bootable: only now that everything else is right."""
+        if not self._last_written:
+            yield from self._write_commands([self._plan.last_block])
+        if self._verify:
+            yield self._read_command(self._plan.last_block)
 
     def _erase_command(self, units: tuple[EraseUnit, ...]) -> an3155.Command:
         within_us = sum(erase_max_us(self._target.chip, unit.size) for unit in units)
@@ -92,86 +96,111 @@ class Programming:
             return an3155.followed_by(command, Wait(traits.pause_after_erase_us))
         return command
 
-    async def _write(self) -> None:
-        if not self._to_write:
-            return
-        total = sum(len(block.data) for block in self._plan.body)
-        left = sum(len(block.data) for block in self._to_write)
-        self._report.phase(Phase.WRITE, total, f"writing {left} bytes")
-        await self._write_blocks(list(self._to_write), total - left)
-
-    async def _write_blocks(self, blocks: list[Block], done_before: int) -> None:
-        meter = self.pace.phase(Phase.WRITE, self._report, done_before)
-        commands = self._write_commands(blocks)
-        async with aclosing(self._bootloader.stream(commands)) as done:
-            async for packed, result in done:
-                for command in packed.commands:
-                    self._acknowledged(command.address or 0)
-                length = sum(command.length for command in packed.commands)
-                meter.add(length, self._bootloader.settings.wire_time_us(length), result)
-
     def _write_commands(self, blocks: Iterable[Block]) -> Iterator[an3155.Command]:
         within_us = self._target.traits.program_block_max_us
         for block in blocks:
             self._in_flight[block.address] = block
             yield an3155.write_memory(block.address, block.data, within_us)
 
+    def _read_command(self, block: Block) -> an3155.Command:
+        return an3155.read_memory(block.address, len(block.data), self._bootloader.settings)
+
+    async def _stream(self, commands: Iterator[an3155.Command]) -> None:
+        """Run commands, striking off what is done, up to the first batch that holds something else."""
+        meter = self._meter()
+        async with aclosing(self._bootloader.stream(commands)) as answers:
+            async for packed, result in answers:
+                for command, reply in zip(packed.commands, packed.replies(result), strict=True):
+                    self._strike_off(command, reply)
+                length = sum(command.length for command in packed.commands)
+                is_erase = packed.commands[0].code in an3155.ERASES
+                wire_us = 0 if is_erase else self._bootloader.settings.wire_time_us(length)
+                meter.add(length, wire_us, result, self._done_in(meter.phase))
+                if self._doubtful:
+                    return
+                meter = self._meter()
+
+    def _strike_off(self, command: an3155.Command, reply: bytes) -> None:
+        address = command.address or 0
+        match command.code:
+            case an3155.Code.WRITE_MEMORY:
+                self._acknowledged(address)
+            case an3155.Code.READ_MEMORY:
+                block = self._blocks_to_verify[address]
+                if difference(block, reply):
+                    self._doubtful.append(block)
+                else:
+                    self._verified(block)
+            case _:
+                self._to_erase.popleft()
+        self._fruitless = 0
+
+    @cached_property
+    def _blocks_to_verify(self) -> dict[int, Block]:
+        return {block.address: block for block in (*self._plan.verify, self._plan.last_block)}
+
     def _acknowledged(self, address: int) -> None:
         block = self._in_flight.pop(address)
         self._to_write.pop(block, None)
         self._last_written = self._last_written or block == self._plan.last_block
-        self._fruitless = 0
-
-    async def _verify_body(self) -> bool:
-        """Compare what the chip holds; whether all of it was right. What was not is to be done again."""
-        if not self._to_verify:
-            return True
-        total = sum(len(block.data) for block in self._plan.verify)
-        left = sum(len(block.data) for block in self._to_verify)
-        self._report.phase(Phase.VERIFY, total, f"verifying {left} bytes")
-        await self._verify_blocks(list(self._to_verify), total - left)
-        return not self._to_verify
-
-    async def _verify_blocks(self, blocks: list[Block], done_before: int) -> None:
-        """Strike off what is right, up to the first batch that holds something else; ask that again."""
-        meter = self.pace.phase(Phase.VERIFY, self._report, done_before)
-        commands = (self._read_command(block) for block in blocks)
-        left = deque(blocks)
-        doubtful: list[Block] = []
-        async with aclosing(self._bootloader.stream(commands)) as answers:
-            async for packed, result in answers:
-                for held in packed.replies(result):
-                    block = left.popleft()
-                    if difference(block, held):
-                        doubtful.append(block)
-                    else:
-                        self._verified(block)
-                if doubtful:
-                    break
-                length = sum(command.length for command in packed.commands)
-                meter.add(length, self._bootloader.settings.wire_time_us(length), result)
-        wrong: dict[EraseUnit, Difference] = {}
-        for block in doubtful:
-            found = await self._compare_again(block)
-            if found is not None:
-                wrong.setdefault(self._plan.unit_of(block), found)
-        for unit, found in wrong.items():
-            self._do_again(unit, found)
-
-    def _read_command(self, block: Block) -> an3155.Command:
-        return an3155.read_memory(block.address, len(block.data), self._bootloader.settings)
 
     def _verified(self, block: Block) -> None:
         self._to_verify.pop(block, None)
         self._last_verified = self._last_verified or block == self._plan.last_block
-        self._fruitless = 0
 
-    async def _compare_again(self, block: Block) -> Difference | None:
-        """READ MEMORY's data have no checksum: the line may have lied the first time."""
-        found = difference(block, await self._bootloader.execute(self._read_command(block)))
-        if found is None:
-            self._verified(block)
-        return found
+    @property
+    def _phase(self) -> Phase:
+        """What is at hand: the last block's write, in a flash that verifies, is part of that."""
+        if self._to_erase:
+            return Phase.ERASE
+        return Phase.WRITE if self._to_write or not self._verify else Phase.VERIFY
+
+    def _meter(self) -> Meter:
+        """The meter of the phase at hand; a new one tells of its phase."""
+        phase = self._phase
+        if self._current_meter is not None and self._current_meter.phase is phase:
+            return self._current_meter
+        total = self._total(phase)
+        units = sum(len(group) for group in self._to_erase)
+        texts = {
+            Phase.ERASE: f"erasing {units} unit{'s' if units > 1 else ''}",
+            Phase.WRITE: f"writing {total - self._done_in(phase)} bytes",
+            Phase.VERIFY: f"verifying {total - self._done_in(phase)} bytes",
+        }
+        self._report.phase(phase, total, texts[phase])
+        self._current_meter = self.pace.meter(phase, self._report)
+        return self._current_meter
+
+    def _total(self, phase: Phase) -> int:
+        plan = self._plan
+        totals = {Phase.ERASE: plan.erased_bytes, Phase.WRITE: plan.written_bytes}
+        return totals.get(phase, plan.verified_bytes)
+
+    def _done_in(self, phase: Phase) -> int:
+        """Bytes of a phase that are done."""
+        if phase is Phase.ERASE:
+            left = sum(unit.size for group in self._to_erase for unit in group)
+        elif phase is Phase.WRITE:
+            left = sum(len(block.data) for block in self._to_write)
+            left += 0 if self._last_written else len(self._plan.last_block.data)
+        else:
+            left = sum(len(block.data) for block in self._to_verify)
+            left += 0 if self._last_verified else len(self._plan.last_block.data)
+        return self._total(phase) - left
+
+    async def _compare_doubtful(self) -> None:
+        """Read again what differed: READ MEMORY's data have no checksum, so the line may have lied."""
+        wrong: dict[EraseUnit, Difference] = {}
+        while self._doubtful:
+            block = self._doubtful[0]
+            found = difference(block, await self._bootloader.execute(self._read_command(block)))
+            self._doubtful.pop(0)
+            if found is None:
+                self._verified(block)
+            else:
+                wrong.setdefault(self._plan.unit_of(block), found)
+        for unit, found in wrong.items():
+            self._do_again(unit, found)
 
     def _do_again(self, unit: EraseUnit, found: Difference) -> None:
         """Erase and write a unit once more; the second time it is the job's failure."""
@@ -193,14 +222,6 @@ class Programming:
         if self._plan.last_block.address in inside:
             self._last_written = self._last_verified = False
 
-    async def _write_last_block(self) -> None:
-        """The block that makes the image bootable: only now that everything else is right."""
-        last = self._plan.last_block
-        if not self._last_written:
-            await self._write_blocks([last], sum(len(block.data) for block in self._plan.body))
-        if self._verify:
-            await self._verify_blocks([last], sum(len(block.data) for block in self._plan.verify))
-
     async def _recover(self, trouble: Trouble | LinkLost) -> None:
         """Reset, sync, and find out what became of the blocks in doubt. Raises `WorkFailed` at the bound."""
         pending: Trouble | LinkLost | None = trouble
@@ -209,6 +230,8 @@ class Programming:
             self._report.phase(Phase.RECOVER, 0, "resetting the chip and reading back what is in doubt")
             self._report.note(f"{_text_of(pending)}; resetting the chip and going on", warning=True)
             self.pace.interrupted()
+            self._current_meter = None
+            self._doubtful.clear()
             try:
                 await self._bootloader.enter()
                 await self._settle_doubts()
@@ -225,23 +248,23 @@ class Programming:
             raise WorkFailed(_given_up(trouble, self.recoveries)) from trouble
 
     def _forget_skipped(self, trouble: Trouble) -> None:
-        """Keep only the failed block in doubt.
-
-        Those behind it were skipped by the edge.
-        """
-        failed = trouble.command.address
+        """Keep only a failed write in doubt: what was behind it was skipped by the edge."""
+        failed = trouble.command.address if trouble.command.code is an3155.Code.WRITE_MEMORY else None
         self._in_flight = {address: block for address, block in self._in_flight.items() if address == failed}
 
     async def _settle_doubts(self) -> None:
         erased = self._target.chip.erased_value
+        to_erase = {unit for group in self._to_erase for unit in group}
         for address, block in list(self._in_flight.items()):
-            held = await self._read_back(block)
+            unit = self._plan.unit_of(block)
+            held = b"" if unit in to_erase else await self._read_back(block)
             if held == block.data:
                 self._acknowledged(address)
                 continue
             del self._in_flight[address]
-            if held != bytes((erased,)) * len(block.data):
-                self._redo(self._plan.unit_of(block))
+            if unit not in to_erase and held != bytes((erased,)) * len(block.data):
+                self._redo(unit)
+                to_erase.add(unit)
 
     async def _read_back(self, block: Block) -> bytes | None:
         """What the chip holds there; None if it cannot be read, as a half-programmed ECC word may not."""

@@ -112,11 +112,12 @@ async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) ->
     while left:
         commands = [an3155.read_memory(read.address, read.length, bootloader.settings) for read in left]
         try:
-            async with aclosing(bootloader.stream(commands, at_once=1)) as answers:
+            async with aclosing(bootloader.stream(commands)) as answers:
                 async for packed, result in answers:
                     if result.errors:  # a garbled byte would go unnoticed: ask again from here
                         raise Trouble(packed.commands[0], packed.commands[0].reply_step, result)  # noqa: TRY301
-                    held[left.pop(0)] = packed.replies(result)[0]
+                    for reply in packed.replies(result):
+                        held[left.pop(0)] = reply
         except Trouble as trouble:
             if trouble.was_refused:
                 left.pop(0)

@@ -135,9 +135,17 @@ def test_each_command_finds_its_own_reply() -> None:
 def test_pack_keeps_the_order_and_both_limits() -> None:
     commands = [an3155.write_memory(256 * i, bytes(256), 1) for i in range(20)]
     single = charge(an3155.packed(commands[0]).batch)
-    by_count = list(an3155.pack(commands, 8, 1 << 20))
+    by_count = list(an3155.pack(commands, 1 << 20))
     assert [len(packed.commands) for packed in by_count] == [8, 8, 4]
-    by_bytes = list(an3155.pack(commands, 8, 3 * single))
+    by_bytes = list(an3155.pack(commands, 3 * single))
     assert all(charge(packed.batch) <= 3 * single for packed in by_bytes)
     assert [command for packed in by_bytes for command in packed.commands] == commands
-    assert [len(packed.commands) for packed in an3155.pack(commands[:2], 8, 1)] == [1, 1]
+    assert [len(packed.commands) for packed in an3155.pack(commands[:2], 1)] == [1, 1]
+
+
+def test_pack_mixes_no_kinds_and_leaves_each_erase_alone() -> None:
+    erases = [an3155.erase(0x44, [number], 1, 0, 0) for number in range(2)]
+    writes = [an3155.write_memory(256 * i, bytes(256), 1) for i in range(2)]
+    reads = [an3155.read_memory(0, 256, ROM) for _ in range(2)]
+    found = list(an3155.pack([*erases, *writes, *reads], 1 << 20))
+    assert [packed.commands for packed in found] == [(erases[0],), (erases[1],), tuple(writes), tuple(reads)]
