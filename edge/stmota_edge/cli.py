@@ -10,6 +10,7 @@ HELP_PORT = "The port: /dev/ttyUSB0, rfc2217://HOST:PORT or socket://HOST:PORT."
 HELP_RESET = "Modem line wired to NRST: rts or dtr. Asserting it asserts NRST; a leading ! inverts."
 HELP_BOOT0 = "Modem line wired to BOOT0: rts or dtr. Asserting it drives BOOT0 high; a leading ! inverts."
 HELP_LISTEN = "Where to listen. Anyone who reaches it can flash the board: only this machine unless you say."
+HELP_NO_MDNS = "Do not announce it: daemons need its address (stmota bridge add NAME HOST:PORT)."
 HELP_CONSOLE = "How the board's application talks, until a daemon says otherwise."
 
 
@@ -22,6 +23,7 @@ def serve(
         str, typer.Option("--listen", metavar="HOST:PORT", help=HELP_LISTEN)
     ] = "127.0.0.1:7820",
     console: Annotated[str, typer.Option("--console", metavar="SETTINGS", help=HELP_CONSOLE)] = "115200 8N1",
+    no_mdns: Annotated[bool, typer.Option("--no-mdns", help=HELP_NO_MDNS)] = False,
 ) -> None:
     """Make a serial port a bridge on the network.
 
@@ -32,7 +34,7 @@ def serve(
     from stmota_edge.serve_port import ServeOrder, run_bridge  # noqa: PLC0415
 
     try:
-        order = ServeOrder.parse(name, port, reset, boot0, listen, console)
+        order = ServeOrder.parse(name, port, reset, boot0, listen, console, is_announced=not no_mdns)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     try:

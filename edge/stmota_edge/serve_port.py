@@ -29,10 +29,18 @@ class ServeOrder:
     port: PortAddress
     listen: ListenAddress
     console: UartSettings
+    is_announced: bool = True
 
     @staticmethod
     def parse(
-        name: str, port: str, reset: str | None, boot0: str | None, listen: str, console: str
+        name: str,
+        port: str,
+        reset: str | None,
+        boot0: str | None,
+        listen: str,
+        console: str,
+        *,
+        is_announced: bool = True,
     ) -> "ServeOrder":
         """Check the command's options. Raises ValueError."""
         if not name or not name.isprintable() or len(name.encode()) > MAX_NAME_BYTES - 1:
@@ -43,7 +51,11 @@ class ServeOrder:
         except PortUnsupported as error:
             raise ValueError(str(error)) from error
         return ServeOrder(
-            name, PortAddress(port, reset, boot0), ListenAddress.parse(listen), parse_uart(console)
+            name,
+            PortAddress(port, reset, boot0),
+            ListenAddress.parse(listen),
+            parse_uart(console),
+            is_announced,
         )
 
 
@@ -84,7 +96,7 @@ async def _serve(order: ServeOrder) -> None:
         failure: EdgeError | None = None
         async with trio.open_nursery() as nursery:
             try:
-                await nursery.start(_tell, bridge, listeners)
+                await nursery.start(_tell, bridge, listeners, order.is_announced)
                 await bridge.serve(listeners)
             except EdgeError as error:
                 failure = error
@@ -107,9 +119,13 @@ async def _listen(address: ListenAddress) -> list[trio.SocketListener]:
 
 
 async def _tell(
-    bridge: SoftBridge, listeners: list[trio.SocketListener], *, task_status: trio.TaskStatus[None]
+    bridge: SoftBridge,
+    listeners: list[trio.SocketListener],
+    is_announced: bool,
+    *,
+    task_status: trio.TaskStatus[None],
 ) -> None:
-    """Say where the bridge listens, and announce it there for as long as it does."""
+    """Say where the bridge listens, and announce it there, if that is wanted, for as long as it does."""
     for listener in listeners:
         host, port = listener.socket.getsockname()[:2]
         sys.stdout.write(f"{bridge.identity.name} listening on {ListenAddress(host, port)}\n")
@@ -121,7 +137,7 @@ async def _tell(
     sys.stdout.flush()
     task_status.started()
     async with AsyncExitStack() as stack:
-        for listener in listeners:
+        for listener in listeners if is_announced else ():
             host, port = listener.socket.getsockname()[:2]
             await stack.enter_async_context(announced(bridge.identity, host, port))
         await trio.sleep_forever()

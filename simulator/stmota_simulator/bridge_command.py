@@ -29,6 +29,7 @@ class BridgeOrder:
     listen: str
     rtt_ms: float = 0.0
     jitter_ms: float = 0.0
+    is_announced: bool = True
 
     def names(self) -> list[str]:
         """The bridges' names."""
@@ -75,7 +76,8 @@ async def _serve_all(order: BridgeOrder, boards: list[VirtualBoard], addresses: 
                 await nursery.start(_serve_over_link, bridge, listeners, conditions)
             for listener in listeners:
                 _tell(bridge, board, listener)
-                nursery.start_soon(_announce, bridge, listener)
+                if order.is_announced:
+                    nursery.start_soon(_announce, bridge, listener)
 
 
 async def _serve_over_link(

@@ -71,6 +71,7 @@ def bridge(  # noqa: PLR0913 - an argument is an option of the command
     fault: Fault = None,
     slow_flash: Slow = False,
     heartbeat_ms: Heartbeat = None,
+    no_mdns: Annotated[bool, typer.Option("--no-mdns", help="Do not announce it.")] = False,
 ) -> None:
     """Simulate a board behind a bridge on the network, announced by mDNS.
 
@@ -83,7 +84,7 @@ def bridge(  # noqa: PLR0913 - an argument is an option of the command
 
     options = [*(option or []), *([f"nBOOT_SEL={nboot_sel}"] if nboot_sel is not None else [])]
     board = BoardOrder(chip, flash, rdp, options, bootloader_version, fault or [], slow_flash, heartbeat_ms)
-    _run(lambda: run_bridges(BridgeOrder(board, name, count, listen, rtt_ms, jitter_ms)))
+    _run(lambda: run_bridges(BridgeOrder(board, name, count, listen, rtt_ms, jitter_ms, not no_mdns)))
 
 
 @app.command(epilog=FAULTS)
