@@ -22,7 +22,7 @@ def link_problem(name: str, address: str, trouble: LinkError | None) -> Problem:
     if isinstance(trouble, LinkHeld):
         return Problem(
             code=ProblemCode.HELD,
-            message=f"the bridge {name} ({address}) is {trouble}",
+            message=f"the bridge {name} ({address}) is held by {trouble.holder_name}",
             remedy=f"end it there, or wait until {trouble.holder_name} lets go",
         )
     return Problem(

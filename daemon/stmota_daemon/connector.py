@@ -174,7 +174,7 @@ class Connector:
             link.acknowledge_console(log.safe_position)
 
     def _set_trouble(self, trouble: LinkError) -> None:
-        news = str(trouble) != str(self.trouble)
+        news = _summary(trouble) != _summary(self.trouble)
         logger.log(logging.INFO if news else logging.DEBUG, "%s: %s", self._owner.label(), trouble)
         self.trouble = trouble
         self._failed_attempts += 1
@@ -183,6 +183,11 @@ class Connector:
     def _tell(self, link: Link | None) -> None:
         self._owner.link_changed(link)
         self._bell.ring()
+
+
+def _summary(trouble: LinkError | None) -> str:
+    """Return what makes a trouble another one than before: not for how long it has lasted."""
+    return trouble.holder_name if isinstance(trouble, LinkHeld) else str(trouble)
 
 
 def _first_of(group: BaseExceptionGroup[LinkError]) -> LinkError:
