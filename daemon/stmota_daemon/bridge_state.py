@@ -25,8 +25,9 @@ def link_problem(name: str, address: str, trouble: LinkError | None) -> Problem:
             message=f"the bridge {name} ({address}) is held by {trouble.holder_name}",
             remedy=f"end it there, or wait until {trouble.holder_name} lets go",
         )
+    said = str(trouble or "").removeprefix(f"{address}: ") or "no answer yet"
     return Problem(
         code=ProblemCode.UNREACHABLE,
-        message=f"the bridge {name} ({address}) cannot be reached: {trouble or 'no answer yet'}",
-        remedy="is it powered and connected? `stmota discover` shows what answers",
+        message=f"the bridge {name} ({address}) cannot be reached: {said}",
+        remedy="is it powered, on this network, and is this its address? `stmota discover` shows what answers",
     )

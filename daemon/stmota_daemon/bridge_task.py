@@ -89,8 +89,13 @@ class BridgeTask(LinkOwner):
         """Until `stop` or a cancellation; either closes the link and leaves a running job's chip reset."""
         with self._scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.connector.keep_connected)
-                nursery.start_soon(self._do_jobs)
+                # A job that is cancelled resets its chip, for which it needs the link: the link ends last.
+                link_scope = trio.CancelScope(shield=True)
+                nursery.start_soon(self._keep_connected, link_scope)
+                try:
+                    await self._do_jobs()
+                finally:
+                    link_scope.cancel()
         if self._scope.cancelled_caught:
             self._watcher.stopped(self, self._unfinished())
 
@@ -178,6 +183,10 @@ class BridgeTask(LinkOwner):
         if link is not None:
             self._remember()
         self._watcher.changed(self)
+
+    async def _keep_connected(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await self.connector.keep_connected()
 
     # Jobs.
 

@@ -29,7 +29,7 @@ from stmota_protocol.api import (
     TargetInfo,
 )
 from stmota_protocol.messages import Console
-from stmota_protocol.steps import Batch, Configure, Parity, UartSettings
+from stmota_protocol.steps import Batch, Configure, Parity, UartSettings, Wait
 
 RESET = JobRequest(kind=JobKind.RESET)
 LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
@@ -298,6 +298,28 @@ async def test_the_next_daemon_takes_up_what_ran_and_what_waited(
         for job in (running, waiting):
             assert (await lab.ended(job)).state is JobState.DONE
     assert work.begun == [running.id, running.id, waiting.id]
+
+
+async def test_a_job_still_has_its_link_while_it_cleans_up_at_the_daemons_end(
+    open_lab: OpenLab, autojump_clock: MockClock, edge: FakeEdge, work: FakeWork
+) -> None:
+    reset = Batch((Wait(1),))
+
+    async def clean_up_over_the_link(board: Board, report: Report, job: Job) -> WorkOutcome:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.move_on_after(5, shield=True):
+                await trio.sleep(1)
+                await (await board.link(1)).begin_run().execute(reset)
+        raise AssertionError
+
+    work.behaviour = clean_up_over_the_link
+    async with open_lab() as lab:
+        lab.bridges.submit(RESET)
+        await trio.sleep(1)
+    assert edge.link.batches[-1] == reset
+    assert trio.current_time() < 5
 
 
 async def test_a_job_of_a_bridge_that_the_next_daemon_does_not_know_fails(
