@@ -8,6 +8,7 @@ An argument gives the bridge another name.
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
 IMAGE = Path("simulator/sample_firmware/sample_f103xb.bin")
@@ -29,6 +31,7 @@ STOP_TIMEOUT_S = 5.0
 POLL_S = 0.1
 FOLLOW_S = 3.0  # a few heartbeats of the sample, one a second
 INTERRUPTED = 130
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 class DemoFailed(Exception):
@@ -47,48 +50,40 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._environment = isolated_environment(directory)
+        self._started: list[subprocess.Popen[bytes]] = []
         self._background: list[subprocess.Popen[bytes]] = []
 
     def start(self, *command: str) -> None:
         """Start a command in the background; what it prints is shown if the demo fails."""
         say(f"$ {shlex.join(command)} &")
         with (self._directory / f"{len(self._background)}-{command[0]}.log").open("wb") as output:
-            self._background.append(
-                subprocess.Popen(
-                    command,
-                    env=self._environment,
-                    cwd=ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C reaches the demo, which stops them in order
-                )
-            )
+            # In a session of its own, so that Ctrl-C reaches only the demo, which stops it in order.
+            process = self._spawn(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        self._background.append(process)
 
     def run(self, *command: str) -> None:
         """Run a command in sight of the user. Raises `DemoFailed` unless it exits with 0."""
         say(f"$ {shlex.join(command)}")
-        with self._foreground(command) as process:
-            wait_for(process, COMMAND_TIMEOUT_S, wanted=0)
+        wait_for(self._spawn(command), COMMAND_TIMEOUT_S, wanted=0)
 
     def follow(self, *command: str) -> None:
         """Run a command that would go on for ever, and press Ctrl-C after `FOLLOW_S`."""
         say(f"$ {shlex.join(command)}   # Ctrl-C after {FOLLOW_S:.0f} s")
-        with self._foreground(command) as process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(FOLLOW_S)
-            if process.returncode is None:
-                process.send_signal(signal.SIGINT)
-            wait_for(process, STOP_TIMEOUT_S, wanted=INTERRUPTED)
+        process = self._spawn(command)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(FOLLOW_S)
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        wait_for(process, STOP_TIMEOUT_S, wanted=INTERRUPTED)
 
     def read(self, *command: str) -> str:
         """Run a command out of sight; returns its standard output. Raises `DemoFailed` as `run` does."""
-        with self._foreground(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-            try:
-                output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
-            except subprocess.TimeoutExpired as error:
-                raise DemoFailed(str(error)) from error
-            wait_for(process, STOP_TIMEOUT_S, wanted=0)
+        process = self._spawn(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise DemoFailed(str(error)) from error
+        wait_for(process, STOP_TIMEOUT_S, wanted=0)
         return output.decode()
 
     def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
@@ -105,10 +100,10 @@ class Stage:
             time.sleep(POLL_S)
 
     def stop_all(self) -> None:
-        """Stop what was started, the last first. Takes no more interruptions."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Stop what still runs, the last first. Takes no more interruptions."""
+        for number in INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)
-        for process in reversed(self._background):
+        for process in reversed(self._started):
             stop(process)
 
     def background_output(self) -> str:
@@ -118,17 +113,42 @@ class Stage:
             for path in sorted(self._directory.glob("*.log"))
         )
 
-    @contextlib.contextmanager
-    def _foreground(
-        self, command: tuple[str, ...], stdout: int | None = None, stderr: int | None = None
-    ) -> Generator[subprocess.Popen[bytes]]:
-        with subprocess.Popen(
-            command, env=self._environment, cwd=ROOT, stdout=stdout, stderr=stderr
-        ) as process:
-            try:
-                yield process
-            finally:
-                stop(process)
+    def _spawn(
+        self,
+        command: tuple[str, ...],
+        stdout: IO[bytes] | int | None = None,
+        stderr: int | None = None,
+        *,
+        start_new_session: bool = False,
+    ) -> subprocess.Popen[bytes]:
+        with interruptions_deferred():
+            process = subprocess.Popen(
+                command,
+                env=self._environment,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=start_new_session,
+            )
+            self._started.append(process)
+        return process
+
+
+@contextlib.contextmanager
+def interruptions_deferred() -> Generator[None]:
+    """Keep interruptions for the end of the body: no process may start without being known."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTIONS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def isolated_environment(directory: Path) -> dict[str, str]:
@@ -175,7 +195,7 @@ def text_of(process: subprocess.Popen[bytes]) -> str:
 def show(stage: Stage, bridge: str) -> None:
     """The demo itself. Raises `DemoFailed`."""
     stage.start("stmota", "sim", "bridge", "--name", bridge, "--chip", "F103xB", "--listen", "127.0.0.1:0")
-    stage.start("stmotad")
+    stage.start("stmotad", "--mdns-interface", "127.0.0.1")  # sees no real bridge of the local network
     stage.wait_until(f"the daemon finds {bridge}", lambda: finds(stage, bridge))
     stage.run("stmota", "discover", "--timeout", "1")
     stage.run("stmota", "flash", "--bridge", bridge, str(IMAGE))
@@ -186,12 +206,25 @@ def show(stage: Stage, bridge: str) -> None:
 
 
 def finds(stage: Stage, bridge: str) -> bool:
-    """Whether the daemon runs and has a working connection to the bridge."""
+    """Whether the daemon runs and has a working connection to the bridge that the demo started.
+
+    Raises `DemoFailed` when it is somebody else's: another's board is not to be flashed.
+    """
+    listening = re.search(r"listening on (\S+)", stage.background_output())
     try:
         found = json.loads(stage.read("stmota", "discover", "--no-autostart", "--json", "--timeout", "0"))
     except DemoFailed:
         return False
-    return any(one["name"] == bridge and one["state"] == "idle" for one in found)
+    ours = [one for one in found if one["name"] == bridge]
+    if listening is None or not ours:
+        return False
+    if any(one["address"] != listening[1] for one in ours):
+        message = f"another bridge on this machine is called {bridge}: stop it, or `python docs/demo.py NAME`"
+        raise DemoFailed(message)
+    if ours[0]["state"] == "held":
+        message = f"another daemon on this machine ({ours[0]['holder']}) holds {bridge}: `stmota daemon stop`"
+        raise DemoFailed(message)
+    return bool(ours[0]["state"] == "idle")
 
 
 def check_log(stage: Stage, bridge: str) -> None:
@@ -208,7 +241,8 @@ def check_log(stage: Stage, bridge: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Play the demo; returns the exit code."""
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in INTERRUPTIONS:
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="stmota-demo-") as directory:
         stage = Stage(Path(directory))
         try:
