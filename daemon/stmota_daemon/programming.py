@@ -73,11 +73,16 @@ class Programming:
         return self._last_written and (self._last_verified or not self._verify) and not left
 
     def _left_but_the_last_block(self) -> Iterator[an3155.Command]:
-        """What is left to erase, write and verify: one stream, so that no phase waits for another's end."""
+        """What is left to erase, write and verify: one stream, so that no phase waits for another's end.
+
+        Without a verify the last block is part of it: the edge skips it when anything before it fails.
+        """
         reads = list(self._to_verify)
         yield from [self._erase_command(group) for group in self._to_erase]
         yield from self._write_commands(list(self._to_write))
         yield from map(self._read_command, reads)
+        if not self._verify:
+            yield from self._left_of_the_last_block()
 
     def _left_of_the_last_block(self) -> Iterator[an3155.Command]:
         """The block that makes the image bootable: only now that everything else is right."""
@@ -213,6 +218,7 @@ class Programming:
         self._redo(unit)
 
     def _redo(self, unit: EraseUnit) -> None:
+        """Put a unit back; the one with the vector table comes first if that is bootable again already."""
         self._to_erase.appendleft((unit,))
         inside = range(unit.address, unit.end)
         self._to_write |= dict.fromkeys(block for block in self._plan.body if block.address in inside)
@@ -221,6 +227,8 @@ class Programming:
             self._to_verify |= dict.fromkeys(block for block in self._plan.verify if block.address in inside)
         if self._plan.last_block.address in inside:
             self._last_written = self._last_verified = False
+        elif self._last_written:
+            self._redo(self._plan.first_unit)
 
     async def _recover(self, trouble: Trouble | LinkLost) -> None:
         """Reset, sync, and find out what became of the blocks in doubt. Raises `WorkFailed` at the bound."""
@@ -255,7 +263,7 @@ class Programming:
     async def _settle_doubts(self) -> None:
         erased = self._target.chip.erased_value
         to_erase = {unit for group in self._to_erase for unit in group}
-        for address, block in list(self._in_flight.items()):
+        for address, block in sorted(self._in_flight.items()):  # the last block, being the lowest, first
             unit = self._plan.unit_of(block)
             held = b"" if unit in to_erase else await self._read_back(block)
             if held == block.data:

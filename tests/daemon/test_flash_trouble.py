@@ -37,7 +37,7 @@ def assert_boots_old_new_or_nothing(board: VirtualBoard) -> None:
 
 
 async def with_cut_at(
-    batch: int, cut: Callable[[LabBridge], None], state_dir: Path
+    batch: int, cut: Callable[[LabBridge], None], state_dir: Path, *, verify: bool
 ) -> tuple[VirtualBoard, int, JobState]:
     """Flash NEW over OLD with one cut after the given batch's end; return how it ended."""
     board = make_board("F103xB", image=OLD)
@@ -52,7 +52,7 @@ async def with_cut_at(
         nursery.start_soon(bridge.run)
         async with lab_daemon(state_dir, {"lab": bridge}) as daemon:
             with trio.fail_after(300):
-                job = await daemon.ended(daemon.flash("lab", NEW))
+                job = await daemon.ended(daemon.flash("lab", NEW, verify=verify))
         nursery.cancel_scope.cancel()
     return board, bridge.batches_ended, job.state
 
@@ -62,12 +62,16 @@ def cut_supply(bridge: LabBridge) -> None:
     assert_boots_old_new_or_nothing(bridge.board)
 
 
+@pytest.mark.parametrize("verify", [True, False], ids=["verify", "no-verify"])
 @pytest.mark.parametrize("cut", [cut_supply, LabBridge.cut_connections], ids=["supply", "link"])
 async def test_a_flash_cut_at_any_batch_goes_on_by_itself_and_boots_nothing_half(
-    cut: Callable[[LabBridge], None], autojump_clock: MockClock, tmp_path: Path
+    cut: Callable[[LabBridge], None],
+    verify: bool,
+    autojump_clock: MockClock,
+    tmp_path: Path,
 ) -> None:
     for batch in range(1, MOST_BATCHES):
-        board, batches, state = await with_cut_at(batch, cut, tmp_path / str(batch))
+        board, batches, state = await with_cut_at(batch, cut, tmp_path / str(batch), verify=verify)
         assert state is JobState.DONE
         assert board.flash[: len(NEW)] == NEW
         assert board.boots[-1].text == "new"
