@@ -29,7 +29,7 @@ def size(length_bytes: int) -> str:
 
 def address(value: int) -> str:
     """Return an address of the target as the manuals write it."""
-    return f"0x{value:08x}"
+    return f"0x{value:08X}"
 
 
 def percent(share: float) -> str:

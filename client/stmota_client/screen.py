@@ -60,7 +60,7 @@ def problem_details(what: Problem) -> list[str]:
     lines = [f"where: {', '.join(place)}"] if place else []
     if what.remedy:
         lines.append(f"remedy: {what.remedy}")
-    if what.overridable:
+    if what.overridable and "--force" not in (what.remedy or ""):
         lines.append("--force overrides this")
     return [escape(line) for line in lines]
 

@@ -6,9 +6,10 @@ whatever the link's user waits for next.
 
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import trio
 
@@ -82,11 +83,8 @@ async def open_bridge_link(
     it. Leaving closes the connection, and so does a cancellation; the bridge then ends the batch it has in
     hand and skips the rest.
     """
-    if isinstance(bridge, BridgeAddress):
-        stream, peer = await _connect(bridge), str(bridge)
-    else:
-        stream, peer = bridge, "bridge"
-    link = BridgeLink(stream, peer, ClockSync(unix_s))
+    stream = await _connect(bridge) if isinstance(bridge, BridgeAddress) else bridge
+    link = BridgeLink(stream, ClockSync(unix_s))
     async with beside(link.run):
         await link.introduce(controller_id, name, take_over, console_from)
         yield link
@@ -98,18 +96,25 @@ async def _connect(address: BridgeAddress) -> trio.abc.Stream:
         with trio.fail_after(CONNECT_WITHIN_S):
             return await trio.open_tcp_stream(address.host, address.port)
     except trio.TooSlowError as error:
-        message = f"{address}: no answer within {CONNECT_WITHIN_S:.0f} s; is it on, and on this network?"
+        message = f"no answer within {CONNECT_WITHIN_S:.0f} s"
         raise LinkLost(message) from error
     except OSError as error:
-        message = f"{address}: {error.strerror or error}"
-        raise LinkLost(message) from error
+        raise LinkLost(_why_not(error)) from error
+
+
+def _why_not(error: OSError) -> str:
+    """Return what the system said to the attempts: `Connection refused`; trio puts them in a group."""
+    attempts: Sequence[Exception] = (error,)
+    if isinstance(error.__cause__, ExceptionGroup):
+        attempts = cast("ExceptionGroup[Exception]", error.__cause__).exceptions
+    said = dict.fromkeys(one.strerror or str(one) for one in attempts if isinstance(one, OSError))
+    return ", ".join(said) or str(error)
 
 
 class BridgeLink(Link, Talker):
     """A controller's end of a connection. Made by `open_bridge_link`."""
 
-    def __init__(self, stream: trio.abc.Stream, peer: str, clock_sync: ClockSync) -> None:
-        self._peer = peer
+    def __init__(self, stream: trio.abc.Stream, clock_sync: ClockSync) -> None:
         self._connection = Connection(Role.CONTROLLER)
         self._pump = Pump(stream, self._connection, self, MOST_WAITING_MESSAGES)
         self._clock_sync = clock_sync
@@ -146,7 +151,9 @@ class BridgeLink(Link, Talker):
                 while self._connection.state is not State.READY:
                     await self._news()
         except trio.TooSlowError as error:
-            message = f"{self._peer}: connected, but no welcome within {GREET_WITHIN_S:.0f} s"
+            message = (
+                f"it takes connections, but said nothing that a bridge says within {GREET_WITHIN_S:.0f} s"
+            )
             raise LinkLost(message) from error
 
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> BridgeRun:
@@ -251,7 +258,7 @@ class BridgeLink(Link, Talker):
         if closing is not None and closing.reason is CloseReason.TAKEN_OVER:
             self._lost = LinkHeld(cleaned(closing.text, MAX_NAME), 0.0)
         else:
-            self._lost = LinkLost(f"{self._peer}: {cleaned(ending.text, MAX_TEXT_BYTES)}")
+            self._lost = LinkLost(cleaned(ending.text, MAX_TEXT_BYTES))
         for run in self._runs.values():
             run.lose(self._lost)
         self._bell.ring()

@@ -29,5 +29,5 @@ def link_problem(name: str, address: str, trouble: LinkError | None) -> Problem:
     return Problem(
         code=ProblemCode.UNREACHABLE,
         message=f"the bridge {name} ({address}) cannot be reached: {said}",
-        remedy="is it powered, on this network, and is this its address? `stmota discover` shows what answers",
+        remedy="is it powered and in reach, and is that its address? `stmota discover` shows what answers",
     )

@@ -36,6 +36,8 @@ def flash_size_for(image: Image, chip: Chip, size_read: int | None, *, force: bo
     end = _flash_end(chip, size)
     if image.end <= end:
         return size
+    if image.start >= chip.flash_end:
+        raise ImageRefused(_outside(image.start, chip, chip.flash_start, end))
     clone = chip.may_hold_more and image.end <= chip.flash_end
     if clone and force:
         return chip.flash_size_max
@@ -90,10 +92,13 @@ def _check_inside(start: int, end: int, chip: Chip, units: Sequence[EraseUnit]) 
             at = unit.end
         if at >= end:
             return
-    message = f"the image covers 0x{at:08X}, where {chip.name} has no flash"
-    first = units[0].address
-    remedy = f"flash starts at 0x{first:08X} and ends at 0x{units[-1].end:08X}; check --address and the chip"
-    raise ImageRefused(_does_not_fit(message, remedy, at))
+    raise ImageRefused(_outside(at, chip, units[0].address, units[-1].end))
+
+
+def _outside(address: int, chip: Chip, first: int, end: int) -> Problem:
+    message = f"the image covers 0x{address:08X}, where {chip.name} has no flash"
+    remedy = f"flash starts at 0x{first:08X} and ends at 0x{end:08X}; check --address and the chip"
+    return _does_not_fit(message, remedy, address)
 
 
 def _does_not_fit(message: str, remedy: str, address: int, *, overridable: bool = False) -> Problem:

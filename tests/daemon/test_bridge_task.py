@@ -95,7 +95,7 @@ async def test_pauses_between_attempts_grow_to_ten_seconds(
         assert lab.state is BridgeState.UNREACHABLE
         problem = lab.task.snapshot().problem
         assert problem is not None
-        assert problem.message == "the bridge lab (host:1) cannot be reached: host:1: connection refused"
+        assert problem.message == "the bridge lab (host:1) cannot be reached: connection refused"
         assert problem.remedy is not None
 
 
