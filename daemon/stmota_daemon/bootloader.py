@@ -102,8 +102,10 @@ class Bootloader:
         heard.add_attempt(result)
         if result.got == an3155.NACK:  # in step already: a byte was pending (AN3155 §2)
             return True
-        if result.cause is Cause.WRONG_BYTE:
-            heard.add_noise(await self._open_run(link).execute(listen()))
+        if result.cause is Cause.WRONG_BYTE and not heard.application:
+            batch = listen(lines, self._board.console)
+            listened = await self._open_run(link).execute(batch)
+            heard.add_application(listened.output(len(batch.steps) - 1))
         return False
 
     async def _try_sync(self, link: Link, repeats: int) -> Result:

@@ -35,11 +35,20 @@ QUICK_REPEATS = 5
 BY_HAND_REPEATS = 1500
 """Times 20 ms: 30 s for a person to reset the board."""
 
+SHORTEST_TEXT = 4
+"""Fewer printable characters than this may be chance."""
+
 RESET_BOTH = Line.NRST | Line.BOOT0
 
 
 def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
     """Reset with BOOT0 high, as far as the lines are there, and sync."""
+    # What the pins did at reset is no answer; and a line that never is quiet must not hold us up.
+    settled = Discard(quiet_us=1_000, within_us=50_000)
+    return Batch((*_reset_with_boot0_high(lines, settings), settled, *an3155.synchronise(repeats)))
+
+
+def _reset_with_boot0_high(lines: Line, settings: UartSettings) -> tuple[Step, ...]:
     steps: list[Step] = []
     if lines & Line.NRST:
         steps += [SetLines(lines & RESET_BOTH, lines & Line.BOOT0), Configure(settings), Wait(RESET_LOW_US)]
@@ -48,9 +57,7 @@ def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
         steps += [SetLines(Line.BOOT0, Line.BOOT0), Configure(settings)]
     else:
         steps += [Configure(settings)]
-    # What the pins did at reset is no answer; and a line that never is quiet must not hold us up.
-    steps.append(Discard(quiet_us=1_000, within_us=50_000))
-    return Batch((*steps, *an3155.synchronise(repeats)))
+    return tuple(steps)
 
 
 def into_application(lines: Line, console: UartSettings) -> Batch:
@@ -75,9 +82,13 @@ def _boot0_low(lines: Line) -> tuple[Step, ...]:
     return (SetLines(Line.BOOT0, Line(0)),) if lines & Line.BOOT0 else ()
 
 
-def listen() -> Batch:
-    """Collect what the chip says by itself: to tell an application from noise."""
-    return Batch((ReceiveUntilQuiet(quiet_us=50_000, cap=64, within_us=200_000),))
+def listen(lines: Line, console: UartSettings) -> Batch:
+    """Reset with BOOT0 high once more and collect what comes at the console's settings.
+
+    An application that runs all the same gives itself away by its text.
+    """
+    heard = ReceiveUntilQuiet(quiet_us=50_000, cap=64, within_us=500_000)
+    return Batch((*_reset_with_boot0_high(lines, console), heard))
 
 
 @dataclass(slots=True)
@@ -88,6 +99,8 @@ class Heard:
     asked_s: float = 0.0
     nacks: int = 0
     noise: bytearray = field(default_factory=bytearray)
+    application: str = ""
+    """What an application said that should not run."""
     errors: LineErrors = field(default_factory=LineErrors)
 
     def add_attempt(self, result: Result) -> None:
@@ -101,9 +114,11 @@ class Heard:
         elif result.cause is Cause.WRONG_BYTE and result.got is not None:
             self.noise.append(result.got)
 
-    def add_noise(self, result: Result) -> None:
-        """Take in what `listen` brought."""
-        self.noise += result.output(0) + result.residue
+    def add_application(self, heard: bytes) -> None:
+        """Take in what `listen` brought, if it is text."""
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in heard).strip(".")
+        if len(text) >= SHORTEST_TEXT and text.count(".") < len(text) / 5:
+            self.application = text
 
     def problem(self, lines: Line) -> Problem:
         """Name the failure after what was seen."""
@@ -132,19 +147,21 @@ class Heard:
         )
 
     def _garbage(self, lines: Line) -> Problem:
-        noise = bytes(self.noise[:16])
-        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in noise)
-        looks_like_text = sum(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in noise) > 0.8 * len(noise) > 2
+        noise = self.noise[:16].hex(" ")
         wire = "BOOT0" if Line.BOOT0 in lines else "BOOT0 (this bridge does not drive it)"
-        remedy = (
-            f"the application seems to run: is {wire} high at reset, and does NRST reset the chip?"
-            if looks_like_text
-            else "wrong parity or baud? The ROM talks 8E1: an adapter or a bridge that cannot do even parity"
-            f" gives this; so does an application that runs because {wire} is not high at reset."
-            " Try --baud 57600"
-        )
-        message = f'bytes came that are no answer: {noise.hex(" ")} ("{text}"){errors_text(self.errors)}'
-        return self._problem(ProblemCode.GARBAGE, message, remedy, noise.hex(" "))
+        if self.application:
+            message = f'the application runs instead of the bootloader: it said "{self.application}"'
+            remedy = (
+                f"is {wire} wired, and high at reset? Option bits may make the chip ignore it (nBOOT_SEL …)"
+            )
+        else:
+            message = f"bytes came that are no answer: {noise}{errors_text(self.errors)}"
+            remedy = (
+                "wrong parity or baud? The ROM talks 8E1: an adapter or a bridge that cannot do even parity"
+                f" gives this; so does an application that runs because {wire} is not high at reset."
+                " Try --baud 57600"
+            )
+        return self._problem(ProblemCode.GARBAGE, message, remedy, noise)
 
     def _problem(self, code: ProblemCode, message: str, remedy: str, got: str) -> Problem:
         asked = f"sync: 0x7F at {self.settings} for {self.asked_s:.1f} s: {message}"

@@ -175,7 +175,11 @@ async def test_a_first_flash_that_would_lock_the_bridge_out_is_refused(
         (Faults(is_unpowered=True), ProblemCode.SILENT, "nothing came back"),
         (Faults(rx_tx_swapped=True), ProblemCode.SILENT, "nothing came back"),
         (Faults(mute_from=1), ProblemCode.SILENT, "nothing came back"),
-        (Faults(boot0_unwired=True), ProblemCode.GARBAGE, "no answer"),
+        (
+            Faults(boot0_unwired=True),
+            ProblemCode.GARBAGE,
+            'the application runs instead of the bootloader: it said "made image',
+        ),
     ],
 )
 async def test_a_chip_that_does_not_answer_is_named_after_what_was_seen(
