@@ -104,9 +104,10 @@ async def _connect(address: BridgeAddress) -> trio.abc.Stream:
 
 def _why_not(error: OSError) -> str:
     """Return what the system said to the attempts: `Connection refused`; trio puts them in a group."""
+    cause = error.__cause__
     attempts: Sequence[Exception] = (error,)
-    if isinstance(error.__cause__, ExceptionGroup):
-        attempts = cast("ExceptionGroup[Exception]", error.__cause__).exceptions
+    if isinstance(cause, ExceptionGroup):
+        attempts = cast("ExceptionGroup[Exception]", cause).exceptions
     said = dict.fromkeys(one.strerror or str(one) for one in attempts if isinstance(one, OSError))
     return ", ".join(said) or str(error)
 
