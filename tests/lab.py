@@ -42,9 +42,12 @@ Pipe = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
 class LabBridge(SoftBridge):
     """A soft bridge on a virtual board that tells of every batch's end, at the edge and at that moment."""
 
-    def __init__(self, board: VirtualBoard, name: str = "lab", credit: int = 32768) -> None:
+    def __init__(
+        self, board: VirtualBoard, name: str = "lab", credit: int = 32768, lines: Line = LINES
+    ) -> None:
         self.board = board
         self.port = VirtualPort(board)
+        self.port.lines = lines
         self.batches_ended = 0
         self.on_batch_ended: Callable[[int], None] = lambda _: None
         self.is_cut_off = False
@@ -122,11 +125,11 @@ class LinkBoard(Board):
 
 @asynccontextmanager
 async def linked_board(
-    board: VirtualBoard, credit: int = 32768
+    board: VirtualBoard, credit: int = 32768, lines: Line = LINES
 ) -> AsyncGenerator[tuple[LinkBoard, LabBridge]]:
     """A virtual board behind a bridge, and the link to it."""
     async with trio.open_nursery() as nursery:
-        bridge = LabBridge(board, credit=credit)
+        bridge = LabBridge(board, credit=credit, lines=lines)
         nursery.start_soon(bridge.run)
         async with open_bridge_link(bridge.connect(nursery), CONTROLLER_ID, "lab") as link:
             yield LinkBoard(link), bridge

@@ -98,6 +98,7 @@ class Bootloader:
             result = await self._try_sync(link, BY_HAND_REPEATS)
         if result.is_done:
             return True
+        self._run = None
         _check_edge(result, self.settings.baud)
         heard.add_attempt(result)
         if result.got == an3155.NACK:  # in step already: a byte was pending (AN3155 §2)
