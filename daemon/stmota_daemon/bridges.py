@@ -170,6 +170,9 @@ class Bridges(BridgeWatcher):
     def identified(self, task: BridgeTask, identity: EdgeIdentity) -> None:
         """An edge answered. Raises `WrongEdge` if it is another's, or known through another task."""
         found, known = identity.unique_id.hex(), task.known
+        if task not in self._tasks:
+            message = "this bridge is another's by now"
+            raise WrongEdge(message)
         if known.expected_id is not None and known.expected_id != found:
             message = f"the bridge {found} answers there, not {known.expected_id}"
             raise WrongEdge(message)

@@ -3,6 +3,7 @@
 The daemon's own modules are imported where they are used: `stop` and `status` need none of them.
 """
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -136,6 +137,9 @@ def _socket(given: Path | None) -> Path:
 def _start(socket_path: Path, arguments: list[str]) -> DaemonGreeting:
     """Start a daemon unless one answers; return its greeting. Raises `DaemonError`, OSError."""
     client = DaemonClient(socket_path)
+    # Asked first: one started in vain would live on if the one that answers ended meanwhile.
+    with contextlib.suppress(NotRunning):
+        return client.greeting()
     log = log_file()
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
