@@ -37,6 +37,11 @@ class ControllerSeat:
         self._last_result_for = b""
         self._changed = trio.Event()
 
+    @property
+    def holder(self) -> str:
+        """Name of the sitter, as Greeting tells it: empty when there is none, `?` for one without a name."""
+        return "" if self.sitter is None else self.sitter.name or "?"
+
     def claim(self, sitter: Sitter, hello: Hello) -> Welcome | Busy:
         """Take the seat, if it is free, one's own, or to be taken over."""
         held = self.sitter

@@ -77,9 +77,7 @@ class SoftBridge(EdgeOwner):
 
         A stranger's garbage or silence ends this connection and disturbs nothing else.
         """
-        ring = self._edge.ring
-        greeting = Greeting(self.identity, ring.oldest, ring.next, self._edge.now_us(), self._seat.last_batch)
-        connection = BridgeConnection(stream, self._edge, self._seat, greeting)
+        connection = BridgeConnection(stream, self._edge, self._seat, self._greeting())
         if sum(one.is_stranger for one in self._connections) >= MAX_WAITING_CONNECTIONS:
             connection.displace(CloseReason.TOO_MANY, "too many connections wait for a hello")
         self._connections.add(connection)
@@ -88,7 +86,15 @@ class SoftBridge(EdgeOwner):
         finally:
             self._connections.discard(connection)
             self._somebody_left.set()
-        logger.info("connection of %r ended: %s", connection.name, ending.text)
+        # Daemons look at bridges all the time, without a hello: that is no news.
+        level = logging.INFO if connection.controller_id else logging.DEBUG
+        logger.log(level, "connection of %r ended: %s", connection.name, ending.text)
+
+    def _greeting(self) -> Greeting:
+        ring, seat = self._edge.ring, self._seat
+        return Greeting(
+            self.identity, ring.oldest, ring.next, self._edge.now_us(), seat.last_batch, seat.holder
+        )
 
     def batch_ended(self, ticket: Ticket, result: Result) -> None:
         """Tell the batch's controller, if its connection still is the controller's."""

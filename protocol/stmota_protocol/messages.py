@@ -38,6 +38,8 @@ class Greeting:
     """Position the next console byte will have."""
     now_us: int
     last_batch: LastBatch | None = None
+    holder: str = ""
+    """Name of the controller that holds the bridge now; empty: nobody does."""
     port: int = 0
 
 

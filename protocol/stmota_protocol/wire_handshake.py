@@ -17,7 +17,7 @@ from stmota_protocol.wire_results import encode_batch_result, read_batch_result
 
 GREETING = Struct("<8s8sBIIIQQQIIB")
 """unique_id, boot_id, lines, credit, max_batch, console_ring, console_oldest, console_next, now_us,
-last batch: run, number, outcome. Then name, firmware, count u8 of steps and their numbers."""
+last batch: run, number, outcome. Then name, firmware, holder, count u8 of steps and their numbers."""
 HELLO = Struct("<16sBQ")
 """controller_id, flags, console_from. Then name."""
 WELCOME = Struct("<B")
@@ -50,8 +50,9 @@ def encode_greeting(message: Greeting) -> bytes:
     )
     name = text_field(identity.name, MAX_NAME_BYTES)
     firmware = text_field(identity.firmware, MAX_FIRMWARE_BYTES)
+    holder = text_field(message.holder, MAX_NAME_BYTES)
     steps = bytes(sorted(identity.supported_steps))
-    return b"".join((fixed, name, firmware, _ONE_BYTE.pack(len(steps)), steps))
+    return b"".join((fixed, name, firmware, holder, _ONE_BYTE.pack(len(steps)), steps))
 
 
 def decode_greeting(payload: bytes, port: int) -> Greeting:
@@ -66,18 +67,20 @@ def decode_greeting(payload: bytes, port: int) -> Greeting:
         message = f"its oldest console byte {console_oldest} comes after its next {console_next}"
         raise Malformed(message)
     last = None if outcome == NO_LAST_BATCH else LastBatch(run, number, known(Outcome, outcome))
+    name, firmware = reader.text(MAX_NAME_BYTES), reader.text(MAX_FIRMWARE_BYTES)
+    holder = reader.text(MAX_NAME_BYTES)
     identity = EdgeIdentity(
-        name=reader.text(MAX_NAME_BYTES),
+        name=name,
         unique_id=unique_id,
         boot_id=boot_id,
-        firmware=reader.text(MAX_FIRMWARE_BYTES),
+        firmware=firmware,
         lines=Line(lines),
         credit=credit,
         max_batch=max_batch,
         supported_steps=frozenset(reader.block(reader.block(1)[0])),
         console_ring=console_ring,
     )
-    return Greeting(identity, console_oldest, console_next, now_us, last, port)
+    return Greeting(identity, console_oldest, console_next, now_us, last, holder, port)
 
 
 def encode_hello(message: Hello) -> bytes:

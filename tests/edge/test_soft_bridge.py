@@ -23,6 +23,7 @@ from stmota_protocol.messages import (
     ConsoleAck,
     ConsoleGap,
     EndRun,
+    Hello,
     LastBatch,
     Ping,
     Pong,
@@ -149,6 +150,44 @@ async def test_another_controller_is_told_who_holds_the_bridge(clock: MockClock 
         assert (busy.holder_name, busy.holder_id) == ("tester", CONTROLLER_ID)
         assert isinstance(await other.hello(OTHER_ID, take_over=True), Welcome)
         assert await holder.closing() == Closing(CloseReason.TAKEN_OVER, "tester")
+
+
+async def test_a_greeting_tells_who_holds_the_bridge(clock: MockClock | None) -> None:
+    async with serving(new_bridge(), clock) as connect:
+        peer = await new_peer(connect)
+        assert (await peer.greeting()).holder == ""
+        await peer.hello()
+        onlooker = await new_peer(connect)
+        assert (await onlooker.greeting()).holder == "tester"
+        await peer.stream.aclose()
+        while onlooker.connection.greeting and onlooker.connection.greeting.holder:
+            await onlooker.stream.aclose()
+            onlooker = await new_peer(connect)
+            await onlooker.greeting()
+
+
+async def test_a_holder_without_a_name_is_told_as_a_question_mark(autojump_clock: MockClock) -> None:
+    async with serving(new_bridge(), autojump_clock) as connect:
+        nameless = await new_peer(connect)
+        await nameless.greeting()
+        await nameless.send(Hello(CONTROLLER_ID, ""))
+        assert isinstance(await nameless.receive(), Welcome)
+        assert (await (await new_peer(connect)).greeting()).holder == "?"
+
+
+async def test_whoever_only_looks_disturbs_nobody(clock: MockClock | None) -> None:
+    async with serving(new_bridge(), clock) as connect:
+        peer = await new_peer(connect)
+        await peer.hello()
+        await peer.send(BeginRun(1, Unclaimed.RESIDUE))
+        for number in range(10):
+            onlooker = await new_peer(connect)
+            await onlooker.greeting()
+            await peer.send(BatchRequest(1, number, ASK))
+            await onlooker.stream.aclose()
+            result = await peer.receive()
+            assert isinstance(result, BatchResult)
+            assert (result.number, result.result.outcome) == (number, Outcome.DONE)
 
 
 async def test_busy_says_for_how_long_it_is_held(autojump_clock: MockClock) -> None:

@@ -196,6 +196,7 @@ def test_charge_formula() -> None:
         f"the first {MAX_RESIDUE} of them",
         f"text[{limits.MAX_NAME_BYTES}] | name",
         f"text[{limits.MAX_FIRMWARE_BYTES}] | firmware",
+        f"text[{limits.MAX_NAME_BYTES}] | holder",
         f"text[{limits.MAX_TEXT_BYTES}] | a sentence",
         f"`{MDNS_SERVICE.removesuffix('.local.')}` by mDNS",
         "Reasons: " + ", ".join(f"{int(reason)} {reason.name}" for reason in CloseReason),

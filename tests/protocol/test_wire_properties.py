@@ -178,7 +178,8 @@ batch_results = st.builds(BatchResult, u32, u32, results())
 @st.composite
 def greetings(draw: st.DrawFn) -> Greeting:
     oldest, following = sorted((draw(u64), draw(u64)))
-    return Greeting(draw(identities), oldest, following, draw(u64), draw(st.none() | last_batches))
+    last_batch = draw(st.none() | last_batches)
+    return Greeting(draw(identities), oldest, following, draw(u64), last_batch, draw(text(64)))
 
 
 unknown_types = u8.filter(lambda number: number not in set(MessageType))
