@@ -73,15 +73,27 @@ class OneWay:
         A cancellation while the window is full leaves part of them sent.
         """
         rest = memoryview(data)
-        while rest and not (self.is_lost or self.is_abandoned):
-            room = self.conditions.window_bytes - self._flying_bytes
-            if room <= 0:
-                await self._change.wait()
-                continue
+        while rest and self.is_open:
+            await self.wait_for_room()
+            room = self._room
             piece, rest = bytes(rest[:room]), rest[room:]
-            if not self._launch(piece):
-                return False
+            if piece:
+                self._launch(piece)
         return not (self.is_lost or self.is_abandoned)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent can still arrive."""
+        return not (self.is_lost or self.is_abandoned or self.is_ended)
+
+    async def wait_for_room(self) -> None:
+        """Return when the window is not full, or nothing can be sent any more."""
+        while self._room <= 0 and self.is_open:
+            await self._change.wait()
+
+    @property
+    def _room(self) -> int:
+        return self.conditions.window_bytes - self._flying_bytes
 
     async def receive(self, max_bytes: int) -> bytes | None:
         """Return bytes that have arrived; empty after the end, None when the connection is lost.
@@ -93,7 +105,7 @@ class OneWay:
             if arrived:
                 self.changed()
                 return arrived
-            if self.is_lost and not self._flying:
+            if self.is_abandoned or (self.is_lost and not self._flying):
                 return None
             if self.is_ended and not self._flying:
                 return b""
@@ -107,8 +119,8 @@ class OneWay:
         self._flying.clear()
         self.changed()
 
-    def _launch(self, piece: bytes) -> bool:
-        """Put a piece on its way, as far as the link's faults let it; False if the connection is lost."""
+    def _launch(self, piece: bytes) -> None:
+        """Put a piece on its way, as far as the link's faults let it."""
         conditions = self.conditions
         before, self._sent = self._sent, self._sent + len(piece)
         arriving = _before(piece, before, conditions.stalls_at)
@@ -118,7 +130,6 @@ class OneWay:
             self._fly(arriving)
         self.is_lost = conditions.lost_at is not None and self._sent >= conditions.lost_at
         self.changed()
-        return not self.is_lost
 
     def _fly(self, piece: bytes) -> None:
         conditions = self.conditions

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from operator import index
 
 import trio
 
@@ -9,6 +10,24 @@ from stmota_simulator.link import LinkConditions, OneWay
 
 PUMP_BYTES = 65_536
 """Read from a real socket at a time; the link's window bounds what is under way."""
+LOST = "the simulated link lost the connection"
+
+
+class _OneTask:
+    """Lets one task in at a time. Raises `trio.BusyResourceError` for a second one."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._is_busy = False
+
+    def __enter__(self) -> None:
+        if self._is_busy:
+            message = f"another task is {self._doing} this end of the link"
+            raise trio.BusyResourceError(message)
+        self._is_busy = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_busy = False
 
 
 class LinkEnd(trio.abc.HalfCloseableStream):
@@ -18,42 +37,49 @@ class LinkEnd(trio.abc.HalfCloseableStream):
         self._outgoing = outgoing
         self._incoming = incoming
         self._is_closed = False
+        self._sending = _OneTask("sending to")
+        self._receiving = _OneTask("receiving from")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes; waits while the window is full."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        if self._outgoing.is_ended:
-            message = "the sending side is closed"
-            raise trio.ClosedResourceError(message)
-        is_sent = await self._outgoing.send(bytes(data))
-        self._check_open()
-        if not is_sent:
-            self._lose()
-            message = "the simulated link lost the connection"
-            raise trio.BrokenResourceError(message)
+        with self._sending:
+            await trio.lowlevel.checkpoint()
+            self._check_sending()
+            is_sent = await self._outgoing.send(bytes(data))
+            self._check_open()
+            if not is_sent:
+                self._lose()
+                raise trio.BrokenResourceError(LOST)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Return at once: there is no way to know without sending."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
+        """Return when there is room in the window."""
+        with self._sending:
+            await trio.lowlevel.checkpoint()
+            self._check_sending()
+            await self._outgoing.wait_for_room()
+            self._check_open()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what has arrived, at least one byte, or empty bytes at the end."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        received = await self._incoming.receive(PUMP_BYTES if max_bytes is None else max_bytes)
-        self._check_open()
-        if received is None:
-            message = "the simulated link lost the connection"
-            raise trio.BrokenResourceError(message)
-        return received
+        most = PUMP_BYTES if max_bytes is None else index(max_bytes)
+        if most < 1:
+            message = "max_bytes must be 1 or more"
+            raise ValueError(message)
+        with self._receiving:
+            await trio.lowlevel.checkpoint()
+            self._check_open()
+            received = await self._incoming.receive(most)
+            self._check_open()
+            if received is None:
+                raise trio.BrokenResourceError(LOST)
+            return received
 
     async def send_eof(self) -> None:
         """Nothing more is sent; the peer learns it after what is under way."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        self._end_outgoing()
+        with self._sending:
+            await trio.lowlevel.checkpoint()
+            self._check_open()
+            self._end_outgoing()
 
     async def aclose(self) -> None:
         """Close both ways; what is under way still arrives."""
@@ -67,6 +93,12 @@ class LinkEnd(trio.abc.HalfCloseableStream):
     def _end_outgoing(self) -> None:
         self._outgoing.is_ended = True
         self._outgoing.changed()
+
+    def _check_sending(self) -> None:
+        self._check_open()
+        if self._outgoing.is_ended:
+            message = "the sending side of this end is closed"
+            raise trio.ClosedResourceError(message)
 
     def _lose(self) -> None:
         """This end sent the byte at which the connection is lost: nothing comes back any more either."""

@@ -1,9 +1,9 @@
 """AN3155's examples, byte for byte, at the simulated ROM. Times: §2.1 and the data sheets."""
 
 import pytest
+
 from board_rig import ACK, NACK, ROM_UART, SECOND_US, Rig, address, block, packet
 from sample_images import boot_output, make_image
-
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
@@ -290,9 +290,10 @@ def test_size_id_and_option_bytes_can_be_read(chip: str) -> None:
         assert rig.read(model.bootloader_id_register, 1) == bytes([board.chip.rom.id_byte])
     for start, factory in model.options.areas:
         content = rig.read(start, len(factory))
-        assert content[: model.options.complement_bytes or len(factory)] == factory[
-            : model.options.complement_bytes or len(factory)
-        ]
+        assert (
+            content[: model.options.complement_bytes or len(factory)]
+            == factory[: model.options.complement_bytes or len(factory)]
+        )
 
 
 def test_option_bytes_of_the_f1_are_stored_with_their_complements() -> None:
