@@ -48,7 +48,9 @@ class ScriptedPort(AsyncPort):
         return round((trio.current_time() - self._start) * 1e6)
 
     def arrives(self, after_us: int, data: bytes) -> None:
-        """`data` comes that long from now."""
+        """`data`, if there is any, comes that long from now."""
+        if not data:
+            return
         self._coming.append((self.now_us() + after_us, data))
         self._coming = deque(sorted(self._coming))
         self._ring()

@@ -83,20 +83,23 @@ async def open_bridge_link(
     it. Leaving closes the connection, and so does a cancellation; the bridge then ends the batch it has in
     hand and skips the rest.
     """
-    stream = await _connect(bridge) if isinstance(bridge, BridgeAddress) else bridge
+    stream = await connect(bridge) if isinstance(bridge, BridgeAddress) else bridge
     link = BridgeLink(stream, ClockSync(unix_s))
     async with beside(link.run):
         await link.introduce(controller_id, name, take_over, console_from)
         yield link
 
 
-async def _connect(address: BridgeAddress) -> trio.abc.Stream:
-    """Connect. Raises `LinkLost`."""
+async def connect(address: BridgeAddress) -> trio.abc.Stream:
+    """Connect to where a bridge listens. Raises `LinkLost`."""
     try:
         with trio.fail_after(CONNECT_WITHIN_S):
             return await trio.open_tcp_stream(address.host, address.port)
     except trio.TooSlowError as error:
         message = f"no answer within {CONNECT_WITHIN_S:.0f} s"
+        raise LinkLost(message) from error
+    except UnicodeError as error:
+        message = "its host is no name that could be looked up"
         raise LinkLost(message) from error
     except OSError as error:
         raise LinkLost(_why_not(error)) from error
@@ -159,6 +162,7 @@ class BridgeLink(Link, Talker):
 
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> BridgeRun:
         """Begin a run; an earlier one is over with it. Raises `LinkLost`."""
+        self._check()
         for run in self._runs.values():
             run.supersede()
         self._runs = {number: run for number, run in self._runs.items() if not run.is_settled}
@@ -246,11 +250,15 @@ class BridgeLink(Link, Talker):
 
     def _say(self, message: Message) -> None:
         """Send a message, books kept at once. Raises the link's end."""
+        self._check()
+        self._pump.say(self._connection.send(message))
+
+    def _check(self) -> None:
+        """Raise the link's end, if it has come."""
         if self._pump.ending is not None:
             self._lose(self._pump.ending)
         if self._lost is not None:
             raise self._lost.with_traceback(None)
-        self._pump.say(self._connection.send(message))
 
     def _lose(self, ending: Ending) -> None:
         if self._lost is not None:
