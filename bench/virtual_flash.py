@@ -103,7 +103,7 @@ async def _measure(wanted: VirtualFlash) -> Measured:
 async def _flash_over(link: Link, board: VirtualBoard, image: bytes, wanted: VirtualFlash) -> Measured:
     began_s = trio.current_time()
     options = FlashOptions(firmware="", filename="bench.bin", baud=wanted.baud, verify=wanted.verify)
-    report = await flash(_BenchBoard(link), _NoReport(), image, options)
+    report = await flash(BenchBoard(link), NoReport(), image, options)
     job_s = trio.current_time() - began_s
     if board.flash[: len(image)] != image or not report.started:
         message = f"{wanted}: the board does not run what was flashed"
@@ -112,7 +112,7 @@ async def _flash_over(link: Link, board: VirtualBoard, image: bytes, wanted: Vir
     return Measured(limit, report, job_s)
 
 
-class _BenchBoard(Board):
+class BenchBoard(Board):
     """A board over one link: no queue, no store, and a log of one line."""
 
     name = "bench"
@@ -137,7 +137,7 @@ class _BenchBoard(Board):
         return text.decode(errors="replace").strip() or None
 
 
-class _NoReport(Report):
+class NoReport(Report):
     """Nobody watches."""
 
     def phase(self, phase: Phase, total: int, text: str) -> None:
