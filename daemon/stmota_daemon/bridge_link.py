@@ -4,9 +4,10 @@ Tasks that read, write and keep alive run inside `open_bridge_link`; what ends t
 whatever the link's user waits for next.
 """
 
+import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -108,11 +109,11 @@ async def connect(address: BridgeAddress) -> trio.abc.Stream:
 def _why_not(error: OSError) -> str:
     """Return what the system said to the attempts: `Connection refused`; trio puts them in a group."""
     cause = error.__cause__
-    attempts: Sequence[Exception] = (error,)
-    if isinstance(cause, ExceptionGroup):
-        attempts = cast("ExceptionGroup[Exception]", cause).exceptions
-    said = dict.fromkeys(one.strerror or str(one) for one in attempts if isinstance(one, OSError))
-    return ", ".join(said) or str(error)
+    if not isinstance(cause, ExceptionGroup):
+        return error.strerror or str(error)
+    attempts = cast("ExceptionGroup[Exception]", cause).exceptions
+    numbers = [one.errno for one in attempts if isinstance(one, OSError) and one.errno]
+    return ", ".join(dict.fromkeys(map(os.strerror, numbers))) or str(error)
 
 
 class BridgeLink(Link, Talker):
