@@ -25,7 +25,12 @@ class Lab:
         self.events = DaemonEvents()
         self.jobs = JobRegistry(store, lambda job: self.events.publish(JobChanged(at=0.0, job=job)))
         self.services = BridgeServices(
-            store, self.jobs, ConsoleLogs(state_dir / "logs"), dict.fromkeys(JobKind, work.work), edge.open
+            store,
+            self.jobs,
+            ConsoleLogs(state_dir / "logs"),
+            dict.fromkeys(JobKind, work.work),
+            edge.open,
+            edge.peek,
         )
         self.bridges = Bridges(self.services, self.events, nursery)
 

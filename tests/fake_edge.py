@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import trio
 
-from stmota_daemon.link import ClockMap, Link, LinkError, LinkLost, Run
+from stmota_daemon.bridge_peek import Peeked
+from stmota_daemon.link import ClockMap, Link, LinkError, LinkHeld, LinkLost, Run
 from stmota_daemon.store import Place
 from stmota_daemon.work import Board, Report
 from stmota_daemon.work_orders import WorkOutcome
 from stmota_protocol.api import Job, SerialPlace
 from stmota_protocol.messages import Console, ConsoleGap
-from stmota_protocol.steps import Batch, EdgeIdentity, Line, Outcome, Result, Unclaimed
+from stmota_protocol.steps import Batch, EdgeIdentity, Line, Outcome, Result, UartSettings, Unclaimed
 
 
 def identity(name: str = "lab", number: int = 1, boot: int = 1) -> EdgeIdentity:
@@ -113,6 +114,7 @@ class FakeEdge:
     refusal: LinkError | None = None
     attempts: list[float] = field(default_factory=list[float])
     wanted_positions: list[int] = field(default_factory=list[int])
+    peeks: list[float] = field(default_factory=list[float])
     links: dict[str, FakeLink] = field(default_factory=dict[str, FakeLink])
     opened: trio.Event = field(default_factory=trio.Event)
 
@@ -120,8 +122,28 @@ class FakeEdge:
     def link(self) -> FakeLink:
         return self.links["host:1"]
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the daemon under test has a link to host:1."""
+        return "host:1" in self.links and self.link.lost is None
+
+    async def peek(self, place: Place) -> Peeked:
+        await trio.lowlevel.checkpoint()
+        assert not isinstance(place, SerialPlace)
+        self.peeks.append(trio.current_time())
+        holder = self.refusal.holder_name if isinstance(self.refusal, LinkHeld) else ""
+        if self.refusal is not None and not holder:
+            raise self.refusal
+        where = f"{place.host}:{place.port}"
+        if where not in self.identities:
+            message = f"{where}: nobody is there"
+            raise LinkLost(message)
+        return Peeked(self.identities[where], holder, "1.0", round_trip_s=0.003)
+
     @asynccontextmanager
-    async def open(self, place: Place, console_from: Callable[[EdgeIdentity], int]) -> AsyncGenerator[Link]:
+    async def open(
+        self, place: Place, console_from: Callable[[EdgeIdentity], int], _console: UartSettings
+    ) -> AsyncGenerator[Link]:
         await trio.lowlevel.checkpoint()
         where = place.url if isinstance(place, SerialPlace) else f"{place.host}:{place.port}"
         self.attempts.append(trio.current_time())

@@ -12,6 +12,7 @@ import trio
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
 
 from stmota_daemon.bridge_link import open_bridge_link
+from stmota_daemon.bridge_peek import Peeked, peek_at_bridge
 from stmota_daemon.bridges import Bridges
 from stmota_daemon.config import BridgeConfig
 from stmota_daemon.daemon import Services
@@ -197,13 +198,17 @@ async def lab_daemon(
     async with trio.open_nursery() as nursery:
 
         def open_link(
-            place: Place, console_from: Callable[[EdgeIdentity], int]
+            place: Place, console_from: Callable[[EdgeIdentity], int], _console: UartSettings
         ) -> AbstractAsyncContextManager[Link]:
             assert isinstance(place, NetworkPlace)
             stream = connect(by_port[place.port], nursery)
             return open_bridge_link(stream, CONTROLLER_ID, "lab", console_from=console_from)
 
-        known = Bridges(services.for_bridges(open_link), services.events, nursery)
+        async def peek(place: Place) -> Peeked:
+            assert isinstance(place, NetworkPlace)
+            return await peek_at_bridge(connect(by_port[place.port], nursery))
+
+        known = Bridges(services.for_bridges(open_link, peek), services.events, nursery)
         known.configure(
             BridgeConfig(name=name, place=NetworkPlace(host="lab", port=port))
             for port, name in enumerate(bridges, 1)

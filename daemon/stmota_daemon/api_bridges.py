@@ -43,6 +43,7 @@ class BridgeRoutes:
         ]  # fmt: skip
 
     async def _list(self, _request: Request) -> Response:
+        self._bridges.look()
         return json_answer(self._bridges.snapshots())
 
     async def _get(self, request: Request) -> Response:

@@ -50,9 +50,13 @@ class EventRoutes:
         lines = number_parameter(request, "lines", DEFAULT_LINES, MAX_LINES)
         follow = number_parameter(request, "follow", 0, 1)
         reader = _LogReader(task, self._logs, lines, follow=bool(follow), number=resume_number(request))
-        return EventStream(reader.pull)
+        cleanup = ExitStack()
+        if follow:
+            cleanup.enter_context(task.followed())
+        return EventStream(reader.pull, cleanup)
 
     async def _all(self, _request: Request) -> Response:
+        self._bridges.look()
         subscription = self._events.subscribe()
         cleanup = ExitStack()
         cleanup.callback(self._events.unsubscribe, subscription)

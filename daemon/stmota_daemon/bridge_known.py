@@ -21,8 +21,10 @@ class KnownBridge:
     last_name: str = ""
     id: str | None = None
     identity: EdgeIdentity | None = None
+    spoken_protocol: str | None = None
+    """Version of the bridge protocol, as it said itself."""
     chip: str | None = None
-    _attempt: int = -1
+    _attempt: int = 0
 
     @property
     def name(self) -> str:
@@ -48,8 +50,14 @@ class KnownBridge:
             raise ValueError(message)
         return self.last_place
 
+    @property
+    def places(self) -> int:
+        """At how many places it may be."""
+        has_own_place = self.config is not None and self.config.place is not None
+        return 1 if has_own_place or self.announcement is None else len(self.announcement.addresses)
+
     def next_place(self) -> Place:
-        """Where to try now: the announced addresses in turn while there is no link."""
+        """Where to try after a failure: the announced addresses in turn."""
         self._attempt += 1
         return self.place
 
@@ -75,6 +83,11 @@ class KnownBridge:
         if self.identity is not None:
             return cleaned(self.identity.firmware, MAX_VERSION)
         return self.announcement.firmware if self.announcement else None
+
+    @property
+    def protocol(self) -> str | None:
+        """Version of the bridge protocol that it speaks."""
+        return self.spoken_protocol or (self.announcement.protocol if self.announcement else None)
 
     @property
     def expected_id(self) -> str | None:

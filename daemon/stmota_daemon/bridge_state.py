@@ -4,13 +4,16 @@ from stmota_daemon.link import LinkError, LinkHeld
 from stmota_protocol.api import BridgeState, JobKind, Problem, ProblemCode
 
 
-def bridge_state(*, is_linked: bool, trouble: LinkError | None, job: JobKind | None) -> BridgeState:
-    """Return the state. A job that runs counts for more than the link: it may be mending it."""
+def bridge_state(*, is_there: bool, trouble: LinkError | None, job: JobKind | None) -> BridgeState:
+    """Return the state. A job that runs counts for more than the link: it may be mending it.
+
+    `is_there`: there is a link, or the newest look found the bridge free.
+    """
     if job is JobKind.FLASH:
         return BridgeState.FLASHING
     if job is not None:
         return BridgeState.BUSY
-    if is_linked:
+    if is_there:
         return BridgeState.IDLE
     if trouble is None:
         return BridgeState.CONNECTING

@@ -4,8 +4,8 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,13 +14,14 @@ import trio
 from stmota_daemon.bell import Bell
 from stmota_daemon.board import JobBoard
 from stmota_daemon.bridge_known import KnownBridge
+from stmota_daemon.bridge_peek import Peeked
 from stmota_daemon.bridge_state import bridge_state, link_problem
 from stmota_daemon.connector import Connector, LinkOwner
 from stmota_daemon.console_log import ConsoleLog, ConsoleLogs
 from stmota_daemon.job_report import JobReport
 from stmota_daemon.job_states import Move
 from stmota_daemon.jobs import JobRegistry
-from stmota_daemon.link import Link, LinkHeld
+from stmota_daemon.link import Link, LinkError, LinkHeld
 from stmota_daemon.peer_text import MAX_VERSION, cleaned
 from stmota_daemon.store import Place, SeenBridge, Store
 from stmota_daemon.work import WorkFailed
@@ -31,11 +32,17 @@ from stmota_protocol.steps import EdgeIdentity, UartSettings
 logger = logging.getLogger(__name__)
 
 
-OpenLink: TypeAlias = Callable[[Place, Callable[[EdgeIdentity], int]], AbstractAsyncContextManager[Link]]
+OpenLink: TypeAlias = Callable[
+    [Place, Callable[[EdgeIdentity], int], UartSettings], AbstractAsyncContextManager[Link]
+]
+"""With the console's settings: those of a port that cannot change its own."""
 """Opens a link to the edge at a place; the callable tells the console position wanted of that edge.
 
 Raises `LinkError` only, on entering and on leaving; what the callable raises comes through.
 """
+
+Peek: TypeAlias = Callable[[Place], Awaitable[Peeked]]
+"""Looks at the edge at a place, without becoming its controller. Raises `LinkError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class BridgeServices:
     logs: ConsoleLogs
     works: Mapping[JobKind, Work]
     open_link: OpenLink
+    peek: Peek
 
 
 class BridgeWatcher(ABC):
@@ -82,6 +90,7 @@ class BridgeTask(LinkOwner):
         self._queue: deque[str] = deque()
         self._queued = Bell()
         self._running: Job | None = None
+        self._followers = 0
         self._job_scope = trio.CancelScope()
         self._scope = trio.CancelScope()
 
@@ -107,7 +116,7 @@ class BridgeTask(LinkOwner):
         """Put a queued job at the end of the queue."""
         self._queue.append(job.id)
         self._queued.ring()
-        self._watcher.changed(self)
+        self._use_changed()
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job of this bridge: at once if it waits, else as soon as its chip is out of harm's way."""
@@ -116,7 +125,18 @@ class BridgeTask(LinkOwner):
             self._job_scope.cancel()
         elif job_id in self._queue:
             self._queue.remove(job_id)
-        self._watcher.changed(self)
+        self._use_changed()
+
+    @contextmanager
+    def followed(self) -> Generator[None]:
+        """While the body runs somebody follows the log: the link is held for that."""
+        self._followers += 1
+        self.connector.use_changed()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            self.connector.use_changed()
 
     @property
     def jobs_ahead(self) -> int:
@@ -131,16 +151,17 @@ class BridgeTask(LinkOwner):
         """The bridge as the API tells of it."""
         known, link, trouble = self.known, self.connector.link, self.connector.trouble
         job = self._running
-        protocol = known.announcement.protocol if known.announcement else None
+        round_trip_s = link.clock.round_trip_s if link else self.connector.round_trip_s
+        is_there = link is not None or (trouble is None and self.connector.has_answered)
         return Bridge(
             id=known.id,
             name=known.name,
             origins=known.origins,
             address=known.address,
-            state=bridge_state(is_linked=link is not None, trouble=trouble, job=job.kind if job else None),
+            state=bridge_state(is_there=is_there, trouble=trouble, job=job.kind if job else None),
             firmware=known.firmware,
-            protocol=protocol,
-            round_trip_ms=round(link.clock.round_trip_s * 1000, 3) if link else None,
+            protocol=known.protocol,
+            round_trip_ms=None if round_trip_s is None else round(round_trip_s * 1000, 3),
             holder=cleaned(trouble.holder_name, MAX_VERSION) if isinstance(trouble, LinkHeld) else None,
             chip=known.chip,
             job=job.id if job else None,
@@ -156,7 +177,21 @@ class BridgeTask(LinkOwner):
 
     def open_link(self, console_from: Callable[[EdgeIdentity], int]) -> AbstractAsyncContextManager[Link]:
         """Open a link to where the bridge is now."""
-        return self._services.open_link(self.known.next_place(), console_from)
+        return self._services.open_link(self._place(), console_from, self.console_settings())
+
+    async def peek(self) -> Peeked:
+        """Look at the bridge, where it answers first of its addresses. Raises `LinkError`, `WrongEdge`."""
+        place = self._place()
+        for _ in range(self.known.places - 1):
+            try:
+                return await self._peek_at(place)
+            except LinkError:
+                place = self.known.next_place()
+        return await self._peek_at(place)
+
+    def wants_link(self) -> bool:
+        """A configured bridge is held for ever, another one while it is used."""
+        return self.known.config is not None or self.jobs_ahead > 0 or self._followers > 0
 
     def check_identity(self, identity: EdgeIdentity) -> None:
         """Learn who answers. Raises `WrongEdge`."""
@@ -198,7 +233,7 @@ class BridgeTask(LinkOwner):
             self._watcher.changed(self)
             await self._do(self._running)
             self._running = None
-            self._watcher.changed(self)
+            self._use_changed()
 
     async def _do(self, job: Job) -> None:
         """Do one job to its end. A cancellation from outside leaves it running in the store."""
@@ -236,6 +271,22 @@ class BridgeTask(LinkOwner):
             jobs.move(job.id, Move.STOP)
         else:
             jobs.move(job.id, Move.FAIL, problem=outcome)
+
+    def _use_changed(self) -> None:
+        self.connector.use_changed()
+        self._watcher.changed(self)
+
+    async def _peek_at(self, place: Place) -> Peeked:
+        peeked = await self._services.peek(place)
+        self.check_identity(peeked.identity)
+        self.known.spoken_protocol = peeked.protocol
+        return peeked
+
+    def _place(self) -> Place:
+        """Where to try: where it answered last, else the next of its addresses."""
+        trouble = self.connector.trouble
+        is_there = trouble is None or isinstance(trouble, LinkHeld)
+        return self.known.place if is_there else self.known.next_place()
 
     def _unfinished(self) -> list[str]:
         return [*([self._running.id] if self._running else []), *self._queue]

@@ -55,6 +55,11 @@ class Bridges(BridgeWatcher):
             (task.snapshot() for task in self._tasks), key=lambda bridge: (bridge.name, bridge.id or "")
         )
 
+    def look(self) -> None:
+        """Somebody asks how all are: look soon at those that are not held; events tell what is new."""
+        for task in self._tasks:
+            task.connector.look()
+
     def find(self, ref: str | None) -> BridgeTask:
         """Return the bridge of that name or id; None is the only one known. Raises `Refused`."""
         return find_bridge(self._tasks, ref)
@@ -154,6 +159,7 @@ class Bridges(BridgeWatcher):
             if task.known.announcement is not None and task.known.announcement.instance == instance:
                 task.known.last_place, task.known.last_name = task.known.place, task.known.name
                 task.known.announcement = None
+                task.connector.look()
                 self.changed(task)
 
     def take_up(self, jobs: list[Job]) -> None:

@@ -1,4 +1,7 @@
-"""Keeps one bridge connected: opens its link, opens it again when it is lost, pumps its console.
+"""Keeps one bridge connected while that is wanted: opens its link, again when it is lost, pumps its console.
+
+A bridge has one controller, and other people's daemons find it by mDNS as well: a link that nobody uses is
+let go of after a while, and until it is wanted again the bridge is only looked at, which disturbs nobody.
 
 The link has one owner, the bridge's task; the console is pumped here for as long as the link lives.
 """
@@ -11,8 +14,10 @@ from contextlib import AbstractAsyncContextManager
 import trio
 
 from stmota_daemon.bell import Bell
+from stmota_daemon.bridge_peek import Peeked
 from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.link import Link, LinkError, LinkHeld, LinkLost
+from stmota_daemon.peek_times import PeekTimes
 from stmota_protocol.steps import Batch, Configure, EdgeIdentity, UartSettings, Unclaimed
 
 logger = logging.getLogger(__name__)
@@ -28,6 +33,9 @@ UNNOTICED_S = 0.05
 """A job may learn of a link's end before the console's reader does: scheduling only, no round trip."""
 PREPARE_WITHIN_S = 5.0
 """To set the console's UART on a new link: one round trip, on a link just found alive."""
+HOLD_AFTER_USE_S = 60.0
+"""A link that nobody uses is kept this long: flash, look at the log, flash again is one use of a board, and
+its console has no seam; and a colleague who waits for the board waits no longer than a minute."""
 
 
 class WrongEdge(LinkError):
@@ -40,6 +48,14 @@ class LinkOwner(ABC):
     @abstractmethod
     def open_link(self, console_from: Callable[[EdgeIdentity], int]) -> AbstractAsyncContextManager[Link]:
         """Open a link; `console_from` tells the console position wanted once the edge is known."""
+
+    @abstractmethod
+    async def peek(self) -> Peeked:
+        """Look at the bridge, without becoming its controller. Raises `LinkError`."""
+
+    @abstractmethod
+    def wants_link(self) -> bool:
+        """Whether the bridge is configured or in use. `Connector.use_changed` tells of a change."""
 
     @abstractmethod
     def check_identity(self, identity: EdgeIdentity) -> None:
@@ -59,7 +75,7 @@ class LinkOwner(ABC):
 
     @abstractmethod
     def link_changed(self, link: Link | None) -> None:
-        """The link is up, or gone, or an attempt has failed."""
+        """The link is up, or gone, an attempt has failed, or the bridge was looked at."""
 
 
 class Connector:
@@ -69,27 +85,82 @@ class Connector:
         self._owner = owner
         self._bell = Bell()
         self._urge = Bell()
+        self._use = Bell()
+        self._peek_times = PeekTimes()
         self.link: Link | None = None
         self.trouble: LinkError | None = None
-        """Why the newest attempt failed or the newest link was lost; None while there is a link."""
+        """Why the newest attempt or look failed, or the newest link was lost; None while there is a link."""
+        self.has_answered = False
+        """Whether a look or an attempt ever succeeded: then, without trouble, the bridge is there, free."""
+        self.round_trip_s: float | None = None
+        """By the newest look or link, if it succeeded."""
         self._failed_attempts = 0
 
     def urge(self) -> None:
-        """There is news of the bridge, or somebody waits for it: try now."""
+        """There is news of the bridge, or somebody waits for it: try or look now."""
         self._urge.ring()
+        self._peek_times.ask()
+
+    def look(self) -> None:
+        """Somebody asks how the bridge is: look soon, if it is not held."""
+        self._peek_times.ask()
+
+    def use_changed(self) -> None:
+        """What `wants_link` says may be another thing now."""
+        self._use.ring()
 
     async def keep_connected(self) -> None:
-        """For ever. A cancellation closes the link."""
-        pause_s = FIRST_PAUSE_S
+        """For ever: hold the link while it is wanted, else look now and then. Cancelled, it closes it."""
         while True:
+            await self._look_until_wanted()
+            await self._hold_while_wanted()
+            self._peek_times.ask()
+
+    async def _look_until_wanted(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._peek_times.run, self._look)
+            await self._wanted()
+            nursery.cancel_scope.cancel()
+
+    async def _look(self) -> None:
+        try:
+            peeked = await self._owner.peek()
+        except LinkError as error:
+            self.round_trip_s = None
+            self._set_trouble(error)
+            return
+        self.has_answered, self.round_trip_s = True, peeked.round_trip_s
+        if peeked.holder:
+            self._set_trouble(LinkHeld(peeked.holder))
+        else:
+            self.trouble = None
+            self._tell(None)
+
+    async def _wanted(self) -> None:
+        while not self._owner.wants_link():
+            await self._use.wait()
+
+    async def _not_wanted_any_more(self) -> None:
+        """Return when the link was not wanted for `HOLD_AFTER_USE_S`."""
+        while True:
+            while self._owner.wants_link():
+                await self._use.wait()
+            with trio.move_on_after(HOLD_AFTER_USE_S) as unused:
+                await self._wanted()
+            if unused.cancelled_caught and not self._owner.wants_link():
+                return
+
+    async def _hold_while_wanted(self) -> None:
+        """Until the link was let go of, or is not wanted and there is none."""
+        pause_s = FIRST_PAUSE_S
+        while self._owner.wants_link():
             began_s = trio.current_time()
-            trouble: LinkError = LinkLost("the link was closed")
-            try:
-                async with self._owner.open_link(self._console_from) as link:
-                    trouble = await self._live(link)
-            # An opener may have a nursery inside, which groups what leaves through it.
-            except* LinkError as group:
-                trouble = _first_of(group)
+            trouble = await self._link_once()
+            if trouble is None:
+                logger.info("%s: let go, nobody uses it", self._owner.label())
+                self._tell(None)
+                return
+            self._failed_attempts += 1
             self._set_trouble(trouble)
             if trio.current_time() - began_s >= SETTLED_S:
                 pause_s = FIRST_PAUSE_S
@@ -98,6 +169,17 @@ class Connector:
                 # Ten clients that ask at once are one attempt; and a peer that refuses is not hammered.
                 await trio.sleep(FIRST_PAUSE_S)
             pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
+
+    async def _link_once(self) -> LinkError | None:
+        """Open a link and serve it; return how it was lost, or None when it was let go of."""
+        trouble: LinkError | None = LinkLost("the link was closed")
+        try:
+            async with self._owner.open_link(self._console_from) as link:
+                trouble = await self._live(link)
+        # An opener may have a nursery inside, which groups what leaves through it.
+        except* LinkError as group:
+            trouble = _first_of(group)
+        return trouble
 
     async def wait_for_link(self, within_s: float, not_this: Link | None = None) -> Link | None:
         """Return the link, or None when there is none in time, or the bridge says that it is held.
@@ -113,7 +195,7 @@ class Connector:
             while self.link is None:
                 if isinstance(self.trouble, LinkHeld) and self._failed_attempts > failed_before:
                     return None
-                self.urge()
+                self._urge.ring()
                 await self._bell.wait()
         return self.link
 
@@ -121,14 +203,15 @@ class Connector:
         self._owner.check_identity(identity)
         return self._owner.log_of(identity).resume_position(identity.boot_id)
 
-    async def _live(self, link: Link) -> LinkError:
-        """Serve a link until it is lost; return how."""
+    async def _live(self, link: Link) -> LinkError | None:
+        """Serve a link until it is lost or let go of; return as `_link_once` does."""
         try:
             self._owner.check_identity(link.identity)
             log = self._owner.log_of(link.identity)
             await self._prepare(link)
             log.begin(link.identity.boot_id)
             self.link, self.trouble, self._failed_attempts = link, None, 0
+            self.has_answered = True
             logger.info("%s: linked", self._owner.label())
             self._tell(link)
             return await self._pump(link, log)
@@ -136,6 +219,7 @@ class Connector:
             return error
         finally:
             self.link = None
+            self.round_trip_s = link.clock.round_trip_s
 
     async def _prepare(self, link: Link) -> None:
         """Set the UART to the console's settings: a job that was cut off may have left others."""
@@ -152,11 +236,12 @@ class Connector:
                 "%s: the console cannot be set to %s", self._owner.label(), self._owner.console_settings()
             )
 
-    async def _pump(self, link: Link, log: ConsoleLog) -> LinkError:
-        """Move console bytes to the log until the link is lost; return how."""
-        lost = LinkError()
+    async def _pump(self, link: Link, log: ConsoleLog) -> LinkError | None:
+        """Move console bytes to the log until the link is lost, or not wanted any more (None); return how."""
+        lost: LinkError | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._flush, link, log)
+            nursery.start_soon(self._let_go, nursery.cancel_scope)
             try:
                 while True:
                     log.add(await link.console(), link.clock, self._owner.console_settings())
@@ -168,6 +253,11 @@ class Connector:
             nursery.cancel_scope.cancel()
         return lost
 
+    async def _let_go(self, scope: trio.CancelScope) -> None:
+        await self._not_wanted_any_more()
+        self.link = None  # a job that comes now waits for the next one
+        scope.cancel()
+
     async def _flush(self, link: Link, log: ConsoleLog) -> None:
         while True:
             await log.flush_when_quiet()
@@ -177,7 +267,6 @@ class Connector:
         news = _summary(trouble) != _summary(self.trouble)
         logger.log(logging.INFO if news else logging.DEBUG, "%s: %s", self._owner.label(), trouble)
         self.trouble = trouble
-        self._failed_attempts += 1
         self._tell(None)
 
     def _tell(self, link: Link | None) -> None:

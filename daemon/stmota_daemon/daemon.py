@@ -19,7 +19,7 @@ from stmota_daemon.api_daemon import DaemonRoutes
 from stmota_daemon.api_events import EventRoutes
 from stmota_daemon.api_firmware import FirmwareRoutes
 from stmota_daemon.api_jobs import JobRoutes
-from stmota_daemon.bridge_task import BridgeServices, OpenLink
+from stmota_daemon.bridge_task import BridgeServices, OpenLink, Peek
 from stmota_daemon.bridges import Bridges
 from stmota_daemon.config import Config
 from stmota_daemon.console_log import ConsoleLogs
@@ -27,7 +27,7 @@ from stmota_daemon.discovery import browse
 from stmota_daemon.firmware_store import FirmwareStore
 from stmota_daemon.instance import STATE_LOCK_NAME, listening_socket, listening_tcp, locked
 from stmota_daemon.jobs import JobRegistry
-from stmota_daemon.links import link_opener
+from stmota_daemon.links import link_opener, peeker
 from stmota_daemon.openapi import openapi
 from stmota_daemon.private_files import make_private_dir
 from stmota_daemon.server import HttpServer
@@ -68,9 +68,9 @@ class Services:
         self.logs.close()
         self.store.close()
 
-    def for_bridges(self, open_link: OpenLink) -> BridgeServices:
+    def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
-        return BridgeServices(self.store, self.jobs, self.logs, works(self.firmware), open_link)
+        return BridgeServices(self.store, self.jobs, self.logs, works(self.firmware), open_link, peek)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ class Daemon:
         config, services = self._config, self._services
         open_link = link_opener(services.store.controller_id(), config.name)
         async with trio.open_nursery() as nursery:
-            bridges = Bridges(services.for_bridges(open_link), services.events, nursery)
+            bridges = Bridges(services.for_bridges(open_link, peeker()), services.events, nursery)
             bridges.configure(config.bridges)
             bridges.take_up(services.jobs.take_up())
             if config.mdns:

@@ -22,10 +22,12 @@ class LinkLost(LinkError):
 class LinkHeld(LinkError):
     """Another controller holds the bridge, or took it over."""
 
-    def __init__(self, holder_name: str, held_for_s: float) -> None:
+    def __init__(self, holder_name: str, held_for_s: float | None = None) -> None:
         self.holder_name = holder_name
         self.held_for_s = held_for_s
-        super().__init__(f"held by {holder_name} for {held_for_s:.0f} s")
+        """None: not told."""
+        since = "" if held_for_s is None else f" for {held_for_s:.0f} s"
+        super().__init__(f"held by {holder_name}{since}")
 
 
 class Run(ABC):
