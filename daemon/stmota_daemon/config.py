@@ -31,10 +31,10 @@ from typing import Any
 
 from stmota_daemon.errors import DaemonError
 from stmota_daemon.toml_lines import Key, TomlFile, is_array, is_table
-from stmota_daemon.uart_text import parse_uart
 from stmota_protocol.api import NetworkPlace, SerialPlace
 from stmota_protocol.messages import DEFAULT_TCP_PORT
 from stmota_protocol.steps import UartSettings
+from stmota_protocol.uart_text import parse_uart
 
 MAX_CONFIG = 1024 * 1024
 """Bytes: thousands of bridges; a larger file is the wrong one."""

@@ -133,9 +133,7 @@ async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) ->
 def describe(target: Target) -> TargetInfo:
     """What a person or a program is told of the chip."""
     chip = target.chip
-    notes = [
-        text for text in (chip.notes, chip.layout_note, chip.disagreement, *target.traits.defects) if text
-    ]
+    notes = [text for text in (chip.notes, *target.traits.defects) if text]
     if chip.single_source:
         notes.append("only one source has this chip's figures; treat them with doubt")
     rom = f", ROM {target.rom_version >> 4}.{target.rom_version & 0xF}" if target.rom_version else ""

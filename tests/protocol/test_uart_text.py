@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stmota_daemon.uart_text import parse_uart
 from stmota_protocol.steps import Parity, StopBits, UartSettings
+from stmota_protocol.uart_text import parse_uart
 
 
 @settings(deadline=None)
