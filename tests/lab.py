@@ -11,6 +11,7 @@ from pathlib import Path
 import trio
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
 
+from stmota_daemon.announcements import Announcement
 from stmota_daemon.bridge_link import open_bridge_link
 from stmota_daemon.bridge_peek import Peeked, peek_at_bridge
 from stmota_daemon.bridges import Bridges
@@ -56,6 +57,10 @@ class LabBridge(SoftBridge):
         self._pipes: list[Pipe] = []
         unique_id = name.encode().ljust(8, b"-")[:8]
         super().__init__(self.port, name=name, unique_id=unique_id, credit=credit)
+
+    @property
+    def id(self) -> str:
+        return self.identity.unique_id.hex()
 
     def batch_ended(self, ticket: Ticket, result: Result) -> None:
         self.batches_ended += 1
@@ -191,8 +196,12 @@ async def lab_daemon(
     state_dir: Path,
     bridges: dict[str, LabBridge],
     connect: Callable[[LabBridge, trio.Nursery], trio.abc.Stream] = LabBridge.connect,
+    *,
+    owner: str = "lab",
+    announced: bool = False,
 ) -> AsyncGenerator[LabDaemon]:
-    """A daemon that knows these bridges; they run as well, unless they do already."""
+    """A daemon that knows these bridges, which run already: they are configured, or announced by mDNS."""
+    controller_id = f"controller-{owner}".encode().ljust(16, b".")[:16]
     services = _services(state_dir)
     by_port = dict(enumerate(bridges.values(), 1))
     async with trio.open_nursery() as nursery:
@@ -202,17 +211,18 @@ async def lab_daemon(
         ) -> AbstractAsyncContextManager[Link]:
             assert isinstance(place, NetworkPlace)
             stream = connect(by_port[place.port], nursery)
-            return open_bridge_link(stream, CONTROLLER_ID, "lab", console_from=console_from)
+            return open_bridge_link(stream, controller_id, owner, console_from=console_from)
 
         async def peek(place: Place) -> Peeked:
             assert isinstance(place, NetworkPlace)
             return await peek_at_bridge(connect(by_port[place.port], nursery))
 
         known = Bridges(services.for_bridges(open_link, peek), services.events, nursery)
-        known.configure(
-            BridgeConfig(name=name, place=NetworkPlace(host="lab", port=port))
-            for port, name in enumerate(bridges, 1)
-        )
+        for port, (name, bridge) in enumerate(bridges.items(), 1):
+            if announced:
+                known.announced(Announcement(name, bridge.id, name, ("lab",), port, None, None))
+            else:
+                known.add(BridgeConfig(name=name, place=NetworkPlace(host="lab", port=port)))
         known.take_up(services.jobs.take_up())
         yield LabDaemon(services, known)
         nursery.cancel_scope.cancel()

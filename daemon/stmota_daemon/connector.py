@@ -141,12 +141,12 @@ class Connector:
             await self._use.wait()
 
     async def _not_wanted_any_more(self) -> None:
-        """Return when the link was not wanted for `HOLD_AFTER_USE_S`."""
+        """Return when nobody has used the bridge for `HOLD_AFTER_USE_S`."""
         while True:
             while self._owner.wants_link():
                 await self._use.wait()
             with trio.move_on_after(HOLD_AFTER_USE_S) as unused:
-                await self._wanted()
+                await self._use.wait()
             if unused.cancelled_caught and not self._owner.wants_link():
                 return
 

@@ -16,7 +16,8 @@ import trio
 import trio.testing
 
 from bridge_lab import Lab, bridge_lab
-from fake_edge import FakeEdge, FakeWork
+from fake_edge import FakeEdge, FakeWork, identity
+from stmota_daemon.announcements import Announcement
 from stmota_daemon.api import make_app
 from stmota_daemon.api_bridges import BridgeRoutes
 from stmota_daemon.api_daemon import DaemonRoutes
@@ -59,6 +60,7 @@ LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
 FIRMWARE = b"firmware" * 1000
 SHA256 = hashlib.sha256(FIRMWARE).hexdigest()
 LOG = "/v1/bridges/lab/log"
+FAR = Announcement("far-2", "0000000000000002", "far", ("far",), 1, None, None)
 
 
 class Api:
@@ -444,6 +446,38 @@ async def test_a_follower_sees_what_is_stored_and_then_what_comes(open_api: Open
 
         body = await api.read_until(f"{LOG}?lines=1&follow=1", has_seen_both)
         assert log_texts(parse_events(body)) == ["line 1", "line 2"]
+
+
+async def test_a_bridge_is_held_while_its_log_is_followed(open_api: OpenApi, edge: FakeEdge) -> None:
+    edge.identities["far:1"] = identity("far", number=2)
+    async with open_api() as api:
+        api.lab.bridges.announced(FAR)
+        far = api.lab.bridges.find("far")
+        assert not far.wants_link()
+        async with api.client.stream("GET", "/v1/bridges/far/log?follow=1"):
+            while far.connector.link is None:
+                await trio.testing.wait_all_tasks_blocked()
+            assert far.wants_link()
+        while far.wants_link():
+            await trio.testing.wait_all_tasks_blocked()
+        assert far.connector.link is not None
+        assert await api.stream("/v1/bridges/far/log") == []
+        assert not far.wants_link()
+
+
+@pytest.mark.parametrize("path", ["/v1/bridges", "/v1/events"])
+async def test_who_asks_for_all_bridges_has_them_looked_at(
+    open_api: OpenApi, edge: FakeEdge, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("stmota_daemon.peek_times.PEEK_GAP_S", 0.0)
+    edge.identities["far:1"] = identity("far", number=2)
+    async with open_api() as api:
+        api.lab.bridges.announced(FAR)
+        while len(edge.peeks) < 1:
+            await trio.testing.wait_all_tasks_blocked()
+        async with api.client.stream("GET", path):
+            while len(edge.peeks) < 2:
+                await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_a_reader_of_records_that_are_gone_is_told_how_many(
