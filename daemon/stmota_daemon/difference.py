@@ -39,8 +39,8 @@ class Difference:
 
 def difference(block: Block, held: bytes) -> Difference | None:
     """Compare what the chip holds with a block of the same length; None when they are equal."""
-    wrong = [index for index, pair in enumerate(zip(held, block.data, strict=True)) if pair[0] != pair[1]]
-    if not wrong:
+    if held == block.data:
         return None
+    wrong = [index for index, pair in enumerate(zip(held, block.data, strict=True)) if pair[0] != pair[1]]
     first = wrong[0]
     return Difference(block, block.address + first, held[first], block.data[first], len(wrong))

@@ -8,6 +8,7 @@ expected before the next packet is sent.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, unique
+from functools import cache
 
 from stmota_protocol.steps import (
     Batch,
@@ -102,18 +103,22 @@ def rom_uart(baud: int) -> UartSettings:
     return UartSettings(baud, parity=Parity.EVEN)
 
 
-def checksum(data: Iterable[int]) -> int:
+def checksum(data: bytes) -> int:
     """XOR of all bytes. AN3155 §3."""
-    value = 0
-    for byte in data:
-        value ^= byte
+    value = int.from_bytes(data, "little")
+    bits = 8 << max(len(data) - 1, 0).bit_length()
+    while bits > 8:  # fold it in halves: eight long operations for a block instead of 256 short ones
+        bits >>= 1
+        value = (value >> bits) ^ (value & ((1 << bits) - 1))
     return value
 
 
+@cache
 def _ack(within_us: int = ANSWER_WITHIN_US) -> Expect:
     return Expect(ACK, within_us)
 
 
+@cache
 def _opening(code: Code) -> tuple[Step, ...]:
     return Send(bytes((code, code ^ 0xFF))), _ack()
 

@@ -43,6 +43,8 @@ class RunLedger:
         self._is_over = True
         self._next_number = 0
         self._under_way: deque[_UnderWay] = deque()
+        self._measured: tuple[Batch, tuple[int, int]] | None = None
+        """The batch asked about last, its charge and largest result: the same one is asked about repeatedly."""
         self.charged_bytes = 0
 
     @property
@@ -61,6 +63,8 @@ class RunLedger:
 
     def _measure(self, batch: Batch) -> tuple[int, int]:
         """Charge and largest result of a batch that this bridge can take at all."""
+        if self._measured is not None and self._measured[0] is batch:
+            return self._measured[1]
         request, result = request_bytes(batch), largest_result_bytes(batch)
         for what, size, most in (
             ("request", request, self._max_batch),
@@ -70,7 +74,8 @@ class RunLedger:
             if size > most:
                 message = f"a batch whose {what} is {size} bytes; this bridge's most is {most}"
                 raise RuleBroken(message)
-        return max(request, result), result
+        self._measured = batch, (max(request, result), result)
+        return self._measured[1]
 
     def begin(self, message: BeginRun) -> None:
         """Note a new run."""
