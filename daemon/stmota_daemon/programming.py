@@ -235,8 +235,8 @@ class Programming:
         pending: Trouble | LinkLost | None = trouble
         while pending is not None:
             self._count_recovery(pending)
-            self._report.phase(Phase.RECOVER, 0, "resetting the chip and reading back what is in doubt")
             self._report.note(f"{_text_of(pending)}; resetting the chip and going on", warning=True)
+            self._report.phase(Phase.RECOVER, 0, "resetting the chip and reading back what is in doubt")
             self.pace.interrupted()
             self._current_meter = None
             self._doubtful.clear()
@@ -284,7 +284,9 @@ class Programming:
 
 
 def _text_of(trouble: Trouble | LinkLost) -> str:
-    return str(trouble) or "the link to the bridge was lost"
+    if isinstance(trouble, Trouble):
+        return str(trouble)
+    return f"the link to the bridge was lost{f' ({trouble})' if str(trouble) else ''}; waiting for it"
 
 
 def _given_up(trouble: Trouble | LinkLost, recoveries: int) -> Problem:

@@ -147,7 +147,7 @@ class Pump:
             self.connection.receive_data(bytes(data))
             self._handle_all()
             if not data:
-                self._stop(Ending("the peer closed the connection"))
+                self._stop(Ending("the other side closed the connection"))
                 return
 
     def _handle_all(self) -> None:
@@ -158,7 +158,7 @@ class Pump:
                 if event is CLOSED:
                     return
                 if isinstance(event, Closing):
-                    self._stop(Ending(f"the peer closed the connection: {event.text}", event))
+                    self._stop(Ending(f"the other side closed the connection: {event.text}", event))
                     return
                 if isinstance(event, Unknown):
                     self.say(Unsupported(event.message_type, event.port))
@@ -209,7 +209,7 @@ class Pump:
             with trio.fail_after(DEAD_PEER_S):
                 await self._stream.send_all(data)
         except trio.TooSlowError:
-            self._stop(Ending(f"the peer did not read for {DEAD_PEER_S:.0f} s"))
+            self._stop(Ending(f"the other side did not read for {DEAD_PEER_S:.0f} s"))
             return
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._stop(Ending("the connection broke"))
