@@ -44,7 +44,7 @@ class RunLedger:
         self._next_number = 0
         self._under_way: deque[_UnderWay] = deque()
         self._measured: tuple[Batch, tuple[int, int]] | None = None
-        """The batch asked about last, its charge and largest result: the same one is asked about repeatedly."""
+        """The batch asked about last, with charge and largest result."""
         self.charged_bytes = 0
 
     @property
