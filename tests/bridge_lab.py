@@ -7,7 +7,8 @@ from pathlib import Path
 import trio
 
 from fake_edge import FakeEdge, FakeWork
-from stmota_daemon.bridge_task import BridgeServices, BridgeTask
+from stmota_daemon.bridge_services import BridgeServices
+from stmota_daemon.bridge_task import BridgeTask
 from stmota_daemon.bridges import Bridges
 from stmota_daemon.config import BridgeConfig
 from stmota_daemon.console_log import ConsoleLogs

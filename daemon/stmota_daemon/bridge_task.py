@@ -4,10 +4,8 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import trio
 
@@ -15,46 +13,21 @@ from stmota_daemon.bell import Bell
 from stmota_daemon.board import JobBoard
 from stmota_daemon.bridge_known import KnownBridge
 from stmota_daemon.bridge_peek import Peeked
+from stmota_daemon.bridge_services import BridgeServices
 from stmota_daemon.bridge_state import bridge_state, link_problem
 from stmota_daemon.connector import Connector, LinkOwner
-from stmota_daemon.console_log import ConsoleLog, ConsoleLogs
+from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.job_report import JobReport
 from stmota_daemon.job_states import Move
-from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.link import Link, LinkError, LinkHeld
 from stmota_daemon.peer_text import MAX_VERSION, cleaned
-from stmota_daemon.store import Place, SeenBridge, Store
+from stmota_daemon.store import Place, SeenBridge
 from stmota_daemon.work import WorkFailed
-from stmota_daemon.work_orders import Work, WorkOutcome
-from stmota_protocol.api import Bridge, Job, JobKind, Problem, ProblemCode
+from stmota_daemon.work_orders import WorkOutcome
+from stmota_protocol.api import Bridge, Job, Problem, ProblemCode
 from stmota_protocol.steps import EdgeIdentity, UartSettings
 
 logger = logging.getLogger(__name__)
-
-
-OpenLink: TypeAlias = Callable[
-    [Place, Callable[[EdgeIdentity], int], UartSettings], AbstractAsyncContextManager[Link]
-]
-"""With the console's settings: those of a port that cannot change its own."""
-"""Opens a link to the edge at a place; the callable tells the console position wanted of that edge.
-
-Raises `LinkError` only, on entering and on leaving; what the callable raises comes through.
-"""
-
-Peek: TypeAlias = Callable[[Place], Awaitable[Peeked]]
-"""Looks at the edge at a place, without becoming its controller. Raises `LinkError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class BridgeServices:
-    """What all bridges' tasks share."""
-
-    store: Store
-    jobs: JobRegistry
-    logs: ConsoleLogs
-    works: Mapping[JobKind, Work]
-    open_link: OpenLink
-    peek: Peek
 
 
 class BridgeWatcher(ABC):

@@ -10,7 +10,8 @@ from stmota_daemon.announcements import Announcement
 from stmota_daemon.api_error import refused
 from stmota_daemon.bridge_known import KnownBridge
 from stmota_daemon.bridge_lookup import find_bridge
-from stmota_daemon.bridge_task import BridgeServices, BridgeTask, BridgeWatcher
+from stmota_daemon.bridge_services import BridgeServices
+from stmota_daemon.bridge_task import BridgeTask, BridgeWatcher
 from stmota_daemon.config import BridgeConfig
 from stmota_daemon.connector import WrongEdge
 from stmota_daemon.job_states import Move
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 MAX_JOBS_AHEAD = 100
 """Jobs that wait for one bridge; more is a script gone wild."""
 MAX_BRIDGES = 1000
-"""Bridges known at once: each is a task and a connection; bounds what mDNS can make of us."""
+"""Bridges known at once: each is a task, and a look every minute; bounds what mDNS can make of us."""
 
 
 class Bridges(BridgeWatcher):

@@ -114,7 +114,6 @@ class Connector:
         while True:
             await self._look_until_wanted()
             await self._hold_while_wanted()
-            self._peek_times.ask()
 
     async def _look_until_wanted(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -158,6 +157,8 @@ class Connector:
             trouble = await self._link_once()
             if trouble is None:
                 logger.info("%s: let go, nobody uses it", self._owner.label())
+                # A look at once could come before the bridge has noticed, and find it held by ourselves.
+                self._peek_times.is_known()
                 self._tell(None)
                 return
             self._failed_attempts += 1
@@ -169,6 +170,7 @@ class Connector:
                 # Ten clients that ask at once are one attempt; and a peer that refuses is not hammered.
                 await trio.sleep(FIRST_PAUSE_S)
             pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
+        self._peek_times.ask()
 
     async def _link_once(self) -> LinkError | None:
         """Open a link and serve it; return how it was lost, or None when it was let go of."""

@@ -19,7 +19,7 @@ from stmota_daemon.api_daemon import DaemonRoutes
 from stmota_daemon.api_events import EventRoutes
 from stmota_daemon.api_firmware import FirmwareRoutes
 from stmota_daemon.api_jobs import JobRoutes
-from stmota_daemon.bridge_task import BridgeServices, OpenLink, Peek
+from stmota_daemon.bridge_services import BridgeServices, OpenLink, Peek
 from stmota_daemon.bridges import Bridges
 from stmota_daemon.config import Config
 from stmota_daemon.console_log import ConsoleLogs

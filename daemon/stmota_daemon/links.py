@@ -7,7 +7,7 @@ import trio
 
 from stmota_daemon.bridge_link import BridgeAddress, open_bridge_link
 from stmota_daemon.bridge_peek import Peeked, peek_at_bridge
-from stmota_daemon.bridge_task import OpenLink, Peek
+from stmota_daemon.bridge_services import OpenLink, Peek
 from stmota_daemon.link import Link, LinkLost
 from stmota_daemon.serial_link import open_serial_link
 from stmota_daemon.store import Place

@@ -23,6 +23,11 @@ class PeekTimes:
         """Somebody wants to know, or there is news: look soon."""
         self._asked.set()
 
+    def is_known(self) -> None:
+        """How the bridge is, is known at this moment without a look."""
+        self._asked = trio.Event()
+        self._last_s = trio.current_time()
+
     async def run(self, look: Callable[[], Awaitable[None]]) -> None:
         """For ever: look when it is time."""
         while True:

@@ -75,6 +75,23 @@ async def test_a_used_bridge_is_let_go_of_a_while_after_its_last_use(
         assert edge.is_held
 
 
+async def test_a_bridge_that_was_let_go_of_is_not_looked_at_before_it_has_noticed(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    edge = FakeEdge()
+    async with announced(tmp_path, edge) as lab:
+        await lab.ended(lab.bridges.submit(RESET))
+        lab.bridges.look()
+        await trio.sleep(HOLD_AFTER_USE_S)
+        await wait_all_tasks_blocked()
+        lab.bridges.look()
+        await trio.sleep(1)
+        assert not edge.is_held
+        assert edge.peeks == [0]
+        await trio.sleep(PEEK_GAP_S)
+        assert edge.peeks == [0, pytest.approx(HOLD_AFTER_USE_S + PEEK_GAP_S)]
+
+
 async def test_a_configured_bridge_is_held_for_ever(tmp_path: Path, autojump_clock: MockClock) -> None:
     edge = FakeEdge()
     async with bridge_lab(tmp_path, edge, FakeWork(), [LAB]) as lab:
