@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from real_lab import RealLab, real_lab
+
 
 @pytest.fixture
 def alone_on_mdns(pytestconfig: pytest.Config) -> Iterator[None]:
@@ -16,3 +18,18 @@ def alone_on_mdns(pytestconfig: pytest.Config) -> Iterator[None]:
     with (folder / "mdns.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture
+def lab() -> Iterator[RealLab]:
+    """A laboratory of its own for a test that kills or breaks something."""
+    with real_lab() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def shared_lab() -> Iterator[RealLab]:
+    """A laboratory with a daemon for the tests of one file that leave each other's boards alone."""
+    with real_lab() as lab:
+        lab.daemon()
+        yield lab
