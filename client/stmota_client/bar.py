@@ -14,7 +14,7 @@ from rich.text import Text
 from stmota_client.escape import escape
 from stmota_client.progress import duration, rate_texts, remaining_s, state_text
 from stmota_client.quantity import percent
-from stmota_protocol.api import JobEvent, NoteEvent, Phase, PhaseEvent, ProgressEvent, StateEvent
+from stmota_protocol.api import JobEvent, JobState, NoteEvent, Phase, PhaseEvent, ProgressEvent, StateEvent
 
 REDRAWS_PER_S = 10
 ECHO_COLUMNS = 3
@@ -68,6 +68,8 @@ class BarView:
                 text = state_text(event)
                 if text:
                     self._set_status(text)
+                if event.job.state is JobState.DONE:
+                    self._fill()
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
@@ -78,20 +80,33 @@ class BarView:
             self._set_status(event.text)
             return
         self._drop_status()
+        self._forget_estimates()
         row = self._row(event.phase, event.total)
-        self._bars.update(row, total=event.total, completed=0, detail="")
+        self._bars.update(row, total=event.total, completed=0, detail="", rates="")
 
     def _move(self, event: ProgressEvent) -> None:
-        detail = list(rate_texts(event))
+        rates = " · ".join(rate_texts(event))
         eta_s = remaining_s(event)
+        detail = rates
         if eta_s is not None and event.done < event.total:
-            detail.append(f"{duration(eta_s)} left")
+            detail = f"{rates} · {duration(eta_s)} left"
         row = self._row(event.phase, event.total)
-        self._bars.update(row, total=event.total, completed=event.done, detail=" · ".join(detail))
+        self._bars.update(row, total=event.total, completed=event.done, detail=detail, rates=rates)
+
+    def _forget_estimates(self) -> None:
+        """Another phase begins: one that is not at its end waits, and nothing tells for how long."""
+        for task in self._bars.tasks:
+            self._bars.update(task.id, detail=task.fields["rates"])
+
+    def _fill(self) -> None:
+        """The job is done: so is the last block of `write`, which is written and checked within `verify`."""
+        self._forget_estimates()
+        for task in self._bars.tasks:
+            self._bars.update(task.id, completed=task.total)
 
     def _row(self, phase: Phase, total: int) -> TaskID:
         if phase not in self._rows:
-            self._rows[phase] = self._bars.add_task(phase.value, total=total, detail="")
+            self._rows[phase] = self._bars.add_task(phase.value, total=total, detail="", rates="")
         return self._rows[phase]
 
     def _set_status(self, text: str) -> None:

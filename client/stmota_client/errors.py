@@ -46,7 +46,11 @@ class JobFailed(ClientError):
 
 def _unexplained(job: Job) -> Problem:
     if job.state is JobState.CANCELLED:
-        return Problem(code=ProblemCode.CANCELLED, message=f"job {job.id} was cancelled")
+        return Problem(
+            code=ProblemCode.CANCELLED,
+            message=f"job {job.id} was cancelled",
+            remedy="once its erase began the board starts nothing: flash it again" if job.flash else None,
+        )
     return Problem(
         code=ProblemCode.FAILED,
         message=f"job {job.id} {job.state.value} and gave no reason",

@@ -104,3 +104,17 @@ def read_all(terminal: int) -> str:
             if not part:
                 return text.decode()
             text += part
+
+
+def test_what_is_left_to_write_within_verify_has_no_time_left_and_is_full_when_the_job_is_done() -> None:
+    verifying: list[JobEvent] = [
+        *EVENTS[:4],
+        PhaseEvent(number=4, at=2.0, phase=Phase.VERIFY, total=1000, text="verifying"),
+    ]
+    done = StateEvent(number=5, at=3.0, job=job(JobState.DONE, report=REPORT))
+
+    write, _ = rows(drawn(verifying))[-2:]
+    assert re.fullmatch(r". write +[━╸╺]+ +25 % 250 B/s · 87 % of line rate", write), write
+    write, verify = rows(drawn([*verifying, done]))[-2:]
+    assert re.fullmatch(r"✓ write +━+ 100 % 250 B/s · 87 % of line rate", write), write
+    assert re.fullmatch(r"✓ verify +━+ 100 %", verify), verify
