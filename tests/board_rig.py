@@ -5,6 +5,7 @@ Import as `from board_rig import Rig`.
 
 from stmota_protocol.steps import Line, Parity, UartSettings
 from stmota_simulator.board import LINES, VirtualBoard
+from stmota_simulator.chip import State
 from stmota_simulator.receiver import Heard
 
 ROM_UART = UartSettings(115200, parity=Parity.EVEN)
@@ -13,6 +14,11 @@ ACK, NACK = b"\x79", b"\x1f"
 SECOND_US = 1_000_000
 STARTED_US = 3 * SECOND_US
 """After every ROM's start-up, even the L476's without a crystal."""
+
+
+def state_of(board: VirtualBoard) -> State:
+    """What a board is doing; a call, so that type checkers do not take it for what it was before."""
+    return board.state
 
 
 def packet(*data: int) -> bytes:

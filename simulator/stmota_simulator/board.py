@@ -22,7 +22,7 @@ from stmota_simulator.wire import Wire
 
 LINES = Line.NRST | Line.BOOT0
 HOST_FIFO_BYTES = 120
-"""A host wakes when so many bytes are there, or the line is idle: ESP-IDF's UART driver's default."""
+"""In the middle of a run a host waits for so many bytes or its end: the default of ESP-IDF's UART driver."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A simulated chip: power, reset, what it boots, and the core that runs it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, unique
 
@@ -50,6 +51,8 @@ class Chip:
         self.memory = memory
         self.state = State.OFF
         self.boots: list[Boot] = []
+        self.on_boot: list[Callable[[Boot], None]] = []
+        """Called with each start of what is in the flash; may not call the chip or its board."""
         self.resets = 0
         """Resets and power-ons that let the core start."""
         self.uart = UartCounters()
@@ -172,7 +175,10 @@ class Chip:
         if boot_text is not None and self.heartbeat_ms is not None:
             boot_text = replace(boot_text, heartbeat_ms=self.heartbeat_ms)
         text = boot_text.text.decode(errors="replace") if boot_text else ""
-        self.boots.append(Boot(at_us, address, crc, by_go, self.state, text))
+        boot = Boot(at_us, address, crc, by_go, self.state, text)
+        self.boots.append(boot)
+        for call in self.on_boot:
+            call(boot)
         self._cpu = None
         if is_sound:
             program = application(boot_text, crc, at_us)

@@ -105,7 +105,8 @@ def board(  # noqa: PLR0913 - an argument is an option of the command
 ) -> None:
     """Simulate only a board's UART, on a pty, in its bootloader from the start.
 
-    A pty carries the baud but no parity: tell the tool 8N1. After GO the application prints to it.
+    A pty carries the baud but no parity: tell the tool 8N1. After GO the application prints to it, and a
+    line on standard output says what was started.
 
     Example: stmota sim board --pty /tmp/board --chip F103xB, and in another terminal
     stm32flash -m 8n1 -b 115200 -w fw.bin -v -g 0 /tmp/board

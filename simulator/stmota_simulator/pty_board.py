@@ -15,6 +15,7 @@ import trio
 from stmota_protocol.steps import Parity, UartSettings
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.board_order import BoardOrder
+from stmota_simulator.chip import Boot
 from stmota_simulator.port import VirtualPort
 from stmota_simulator.until_signal import run_until_signal
 
@@ -68,11 +69,22 @@ def _link(path: Path, target: str) -> None:
 async def _serve(board: VirtualBoard, path: Path, master: int, slave: int) -> None:
     port = VirtualPort(board)
     await port.configure(_uart(slave))
+    board.chip.on_boot.append(_tell_boot)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_lead_to_host, port, master)
+        await port.sleep_until(board.chip.rom.start_up_us)
         sys.stdout.write(f"{board.model.title} in its bootloader on {path}\n")
         sys.stdout.flush()
         await _lead_to_chip(port, master, slave)
+
+
+def _tell_boot(boot: Boot) -> None:
+    """Say what was started; the application's own text may be lost when a tool flushes the pty."""
+    by = "GO" if boot.by_go else "reset"
+    sys.stdout.write(
+        f"{boot.state.value} at 0x{boot.address:08X} by {by}: flash crc32 0x{boot.flash_crc32:08x}\n"
+    )
+    sys.stdout.flush()
 
 
 async def _lead_to_chip(port: VirtualPort, master: int, slave: int) -> None:

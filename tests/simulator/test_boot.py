@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from board_rig import ACK, CONSOLE, SECOND_US, Rig
+from board_rig import ACK, CONSOLE, SECOND_US, Rig, state_of
 from sample_images import SAMPLE_FIRMWARE, boot_output, make_image
 from stmota_protocol.steps import Line
 from stmota_simulator.boards import make_board
@@ -56,7 +56,7 @@ def test_heartbeats_come_on_time_and_end_with_a_reset() -> None:
     assert heard == [boot_output(image, "x", 128 * 1024), b"", b"up 0 s\r\n", b"", b"up 1 s\r\n"]
     board.set_lines(Line.NRST, Line(0), 1_100_000)
     assert board.received(5_000_000) == []
-    assert board.state is State.RESET
+    assert state_of(board) is State.RESET
 
 
 def test_heartbeats_can_be_set_from_outside() -> None:
@@ -87,7 +87,7 @@ def test_the_core_starts_only_with_a_stack_in_ram_and_a_thumb_entry(
 ) -> None:
     board = make_board("F103xB", image=vectors(stack, entry))
 
-    assert board.state is state
+    assert state_of(board) is state
     assert [boot.state for boot in board.boots] == [state]
 
 
@@ -96,7 +96,7 @@ def test_an_image_without_a_whole_marker_runs_in_silence(marker_at: int) -> None
     broken = vectors(0x2000_5000, FLASH + 0x101) + b"STMOTA BOOT TEXT"[: 16 - marker_at]
     board = make_board("F103xB", image=broken.ljust(128 * 1024 - 1))
 
-    assert board.state is State.APPLICATION
+    assert state_of(board) is State.APPLICATION
     assert Rig(board).console(SECOND_US) == b""
 
 
@@ -104,13 +104,13 @@ def test_boot0_counts_only_when_nrst_rises() -> None:
     board = make_board("F103xB", image=IMAGE)
 
     board.set_lines(Line.BOOT0, Line.BOOT0, 1_000)
-    assert board.state is State.APPLICATION
+    assert state_of(board) is State.APPLICATION
     board.set_lines(Line.NRST, Line(0), 2_000)
-    assert board.state is State.RESET
+    assert state_of(board) is State.RESET
     board.set_lines(Line.NRST, Line.NRST, 3_000)
-    assert board.state is State.BOOTLOADER
+    assert state_of(board) is State.BOOTLOADER
     board.set_lines(Line.BOOT0, Line(0), 4_000)
-    assert board.state is State.BOOTLOADER
+    assert state_of(board) is State.BOOTLOADER
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_starts_is_decided_by_boot0_and_the_option_bytes(
 @pytest.mark.parametrize("chip", ["F042", "G071"])
 def test_an_empty_chip_starts_its_bootloader_until_the_flag_is_refreshed(chip: str) -> None:
     board = make_board(chip)
-    assert board.state is State.BOOTLOADER  # BOOT0 is low, G071's nBOOT_SEL is 1
+    assert state_of(board) is State.BOOTLOADER  # BOOT0 is low, G071's nBOOT_SEL is 1
     rig = Rig(board)
     rig.wait(10_000)
     assert rig.ask(b"\x7f") == ACK
@@ -158,10 +158,10 @@ def test_an_empty_chip_starts_its_bootloader_until_the_flag_is_refreshed(chip: s
         rig.write(FLASH + at, IMAGE[at : at + 256])
 
     rig.reset(boot0=False)
-    assert board.state is State.BOOTLOADER
+    assert state_of(board) is State.BOOTLOADER
 
     board.power_cycle(rig.now_us)
-    assert board.state is State.APPLICATION
+    assert state_of(board) is State.APPLICATION
 
 
 @pytest.mark.parametrize("chip", ["F103xB", "F407", "L071", "L476", "H743"])
@@ -174,7 +174,7 @@ def test_power_off_loses_ram_and_stops_everything() -> None:
     rig.write(0x2000_1000, b"abcd")
 
     rig.board.power_off(rig.now_us)
-    assert rig.board.state is State.OFF
+    assert state_of(rig.board) is State.OFF
     assert rig.ask(b"\x00\xff") == b""
 
     rig.board.power_on(rig.now_us)

@@ -1,5 +1,7 @@
 """Faults between bridge and chip, and how they are written on the command line."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,7 +133,8 @@ def test_faults_of_a_rate_are_the_same_with_the_same_seed() -> None:
     def struck(seed: int) -> list[int]:
         faults = Faults(rates=(RateFault(DROP, TO_CHIP, 0.01),), seed=seed)
         pieces = ByteFaults(faults, TO_CHIP).apply(bytes(10_000))
-        position, found = 0, []
+        position = 0
+        found: list[int] = []
         for piece in pieces:
             position += len(piece.data)
             if piece.fate is DROP:
@@ -168,7 +171,7 @@ def test_faults_strike_the_same_bytes_however_they_are_sent(
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     got = [
         (byte, piece.fate)
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in pairwise(edges)
         for piece in wire.apply(data[first:last])
         for byte in piece.data
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from board_rig import ACK, NACK, SECOND_US, Rig, address, block, packet
+from board_rig import ACK, NACK, SECOND_US, Rig, address, block, packet, state_of
 from sample_images import make_image
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
@@ -46,12 +46,12 @@ def test_the_g0_rom_11_3_erases_only_the_first_page_of_a_list() -> None:
 
 def test_the_g0_rom_11_3_clears_the_empty_flag_when_it_starts() -> None:
     board = make_board("G071", bootloader_version="11.3")
-    assert board.state is State.BOOTLOADER
+    assert state_of(board) is State.BOOTLOADER
     rig = Rig(board)
 
     rig.reset(boot0=False)
 
-    assert board.state is State.DEAD
+    assert state_of(board) is State.DEAD
 
 
 def test_the_g0_rom_11_2_does_not_reload_option_bytes() -> None:
@@ -70,7 +70,7 @@ def test_the_h7_rom_9_x_sends_no_first_ack_of_go() -> None:
 
     assert rig.command(b"\x21\xde", address(FLASH), within_us=1_000) == [b"", ACK]
 
-    assert rig.board.state is State.APPLICATION
+    assert state_of(rig.board) is State.APPLICATION
 
 
 def test_the_h7_rom_13_x_acknowledges_go_and_stays() -> None:
@@ -78,7 +78,7 @@ def test_the_h7_rom_13_x_acknowledges_go_and_stays() -> None:
 
     assert rig.command(b"\x21\xde", address(FLASH)) == [ACK, ACK]
 
-    assert rig.board.state is State.BOOTLOADER
+    assert state_of(rig.board) is State.BOOTLOADER
     assert rig.ask(b"\x02\xfd") == bytes.fromhex("7901045079")
 
 

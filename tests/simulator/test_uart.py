@@ -45,7 +45,7 @@ def test_sampling_bit_by_bit_agrees_with_the_short_cut(data: bytes, uart: UartSe
     short.send(data, 1_000, uart)
     sampled.send(data, 1_000, uart)
     receiver = Receiver(sampled, uart, 0)
-    receiver._is_aligned = lambda _: False  # type: ignore[method-assign]
+    receiver._is_aligned = lambda burst: False  # type: ignore[method-assign]
 
     got = bytearray()
     while (heard := receiver.hear(1 << 40, 1)) is not None:
