@@ -3,35 +3,35 @@
 A refusal of fact stands; one of judgement is overridden by `force`, and then becomes a note.
 """
 
-from stmota_protocol.chips.boot import boot_lockout
-from stmota_protocol.chips.protection import write_protected_units
-
 from collections.abc import Sequence
 
 from stmota_daemon.target import Target
 from stmota_daemon.work import Report, WorkFailed
 from stmota_protocol.api import FlashOptions, Problem, ProblemCode
+from stmota_protocol.chips.boot import boot_lockout
 from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, units_of
-from stmota_protocol.image_checks import check_place, check_vector_table, flash_size_for
-from stmota_protocol.images import Image, ImageRefused, binary_image
+from stmota_protocol.chips.protection import write_protected_units
+from stmota_protocol.image_checks import check_family, check_place, check_vector_table, flash_size_for
+from stmota_protocol.image_files import FirmwareFile, parse_file
+from stmota_protocol.images import Image, ImageRefused
 from stmota_protocol.plan import FlashPlan, plan
 
 
-def check_file(data: bytes, options: FlashOptions) -> None:
-    """Refuse what is no raw binary whatever the chip. Raises `WorkFailed`."""
+def check_file(data: bytes, options: FlashOptions) -> FirmwareFile:
+    """Read the file, or refuse what is no firmware whatever the chip. Raises `WorkFailed`."""
     try:
-        binary_image(data, options.address or 0, options.filename)
+        return parse_file(data, options.address, options.filename)
     except ImageRefused as refused:
         raise WorkFailed(refused.problem) from refused
 
 
-def checked_plan(target: Target, data: bytes, options: FlashOptions, report: Report) -> FlashPlan:
+def checked_plan(target: Target, file: FirmwareFile, options: FlashOptions, report: Report) -> FlashPlan:
     """Plan the flash, or raise `WorkFailed` with the first thing that speaks against it."""
     if target.is_read_protected:
         raise WorkFailed(_read_protected(target))
     address = target.chip.flash_start if options.address is None else options.address
+    image = file.image(address)
     try:
-        image = binary_image(data, address, options.filename)
         size = flash_size_for(image, target.chip, target.register_flash_size, force=options.force)
         units = units_of(target.chip, size, target.option_bytes)
         found = plan(image, units, target.chip, target.traits)
@@ -48,7 +48,7 @@ def checked_plan(target: Target, data: bytes, options: FlashOptions, report: Rep
 
 
 def _judgements(target: Target, image: Image) -> list[Problem]:
-    found = [check_vector_table(image, target.chip)]
+    found = [check_family(image, target.chip), check_vector_table(image, target.chip)]
     lock_out = boot_lockout(target.chip, target.option_bytes)
     if lock_out is not None:
         found.append(

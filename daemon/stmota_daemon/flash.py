@@ -26,13 +26,13 @@ CLEAN_UP_WITHIN_S = 5.0
 
 async def flash(board: Board, report: Report, image_file: bytes, options: FlashOptions) -> FlashReport:
     """Flash `image_file`. Raises `WorkFailed`; cancelled or failed, the chip is left reset."""
-    check_file(image_file, options)
+    file = check_file(image_file, options)
     report.phase(Phase.CONNECT, 0, f"connecting to {board.name}")
     bootloader = Bootloader(board, report, options.baud)
     try:
         target = await recognise(bootloader, report)
         report.phase(Phase.CHECK, 0, "checking the image against the chip")
-        plan = checked_plan(target, image_file, options, report)
+        plan = checked_plan(target, file, options, report)
         programming = Programming(bootloader, report, target, plan, verify=options.verify)
         await programming.run()
         ending = await end_flash(

@@ -36,8 +36,9 @@ def flash_size_for(image: Image, chip: Chip, size_read: int | None, *, force: bo
     end = _flash_end(chip, size)
     if image.end <= end:
         return size
-    if image.start >= chip.flash_end:
-        raise ImageRefused(_outside(image.start, chip, chip.flash_start, end))
+    over = next(segment for segment in image.segments if segment.end > end)
+    if over.address >= chip.flash_end:
+        raise ImageRefused(_outside(over.address, chip, chip.flash_start, end))
     clone = chip.may_hold_more and image.end <= chip.flash_end
     if clone and force:
         return chip.flash_size_max
@@ -97,7 +98,12 @@ def _check_inside(start: int, end: int, chip: Chip, units: Sequence[EraseUnit]) 
 
 def _outside(address: int, chip: Chip, first: int, end: int) -> Problem:
     message = f"the image covers 0x{address:08X}, where {chip.name} has no flash"
-    remedy = f"flash starts at 0x{first:08X} and ends at 0x{end:08X}; check --address and the chip"
+    remedy = (
+        f"flash starts at 0x{first:08X} and ends at 0x{end:08X}; check the image's addresses and the chip"
+    )
+    if any(low <= address <= high for low, high in chip.option_bytes):
+        message += ": option bytes are there"
+        remedy = "build the file without its option bytes"
     return _does_not_fit(message, remedy, address)
 
 
@@ -109,6 +115,19 @@ def _does_not_fit(message: str, remedy: str, address: int, *, overridable: bool 
         step="check",
         address=address,
         overridable=overridable,
+    )
+
+
+def check_family(image: Image, chip: Chip) -> Problem | None:
+    """Judge whether the file is built for this chip's family, where it says one; None: nothing against it."""
+    if image.built_for in (None, chip.family):
+        return None
+    return Problem(
+        code=ProblemCode.NOT_FIRMWARE,
+        message=f"the file says that it is for {image.built_for.value}, and the chip is {chip.name}",
+        remedy=_FORCE,
+        step="check",
+        overridable=True,
     )
 
 

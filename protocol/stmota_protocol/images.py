@@ -1,14 +1,14 @@
 """Firmware images: bytes with addresses, and what a file looks like before anybody believes it.
 
-A raw `.bin` is one segment; other formats will only add more. Whether an image suits a chip is judged in
-`image_checks.py`.
+Files become images in `image_files.py`. Whether an image suits a chip is judged in `image_checks.py`.
 """
 
 import re
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.api import Problem
+from stmota_protocol.chips.model import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Image:
     """What is to stand in flash: segments by rising address that do not overlap, at least one."""
 
     segments: tuple[Segment, ...]
+    built_for: Family | None = None
+    """The family that the file says it is for; None: it says nothing."""
 
     def __post_init__(self) -> None:
         if not self.segments or not all(segment.data for segment in self.segments):
@@ -101,8 +103,8 @@ _MAGICS: tuple[tuple[bytes, Looks], ...] = (
     (b"BZh", Looks.ARCHIVE),
     (b"\x28\xb5\x2f\xfd", Looks.ARCHIVE),  # Zstandard
 )
-_INTEL_HEX = re.compile(rb":[0-9A-Fa-f]{10,}\s")
-_S_RECORD = re.compile(rb"S[0-9][0-9A-Fa-f]{6,}\s")
+_INTEL_HEX = re.compile(rb":[0-9A-Fa-f]{10,}(?:\s|\Z)")
+_S_RECORD = re.compile(rb"S[0-9][0-9A-Fa-f]{6,}(?:\s|\Z)")
 _HTML = re.compile(rb"<(!doctype html|html|head|\?xml)", re.IGNORECASE)
 _SAMPLE = 4096
 """Bytes looked at; enough for a first line or a vector table."""
@@ -143,31 +145,3 @@ def _is_utf8(sample: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-_CONVERT = "make a raw binary of it: arm-none-eabi-objcopy -O binary {options}INPUT fw.bin"
-_NOT_BINARY: dict[Looks, str] = {
-    Looks.EMPTY: "build the firmware again, and check the path",
-    Looks.ELF: _CONVERT.format(options=""),
-    Looks.INTEL_HEX: _CONVERT.format(options="-I ihex "),
-    Looks.S_RECORD: _CONVERT.format(options="-I srec "),
-    Looks.UF2: "UF2 is for drag-and-drop bootloaders; give the raw .bin of the same build",
-    Looks.DFUSE: "DfuSe is for USB; give the raw .bin of the same build",
-    Looks.ARCHIVE: "unpack it, and give the .bin inside",
-}
-"""What certainly is no raw image, and what to do. Text is not here: it may be data on purpose."""
-
-
-def binary_image(data: bytes, address: int, filename: str = "the file") -> Image:
-    """Return a raw `.bin` as an image at `address`.
-
-    Raises `ImageRefused` (not overridable) where the bytes are certainly something else.
-    """
-    looks = recognise(data)
-    remedy = _NOT_BINARY.get(looks)
-    if remedy is not None:
-        message = f"{filename} is {looks.value}, not a raw binary"
-        raise ImageRefused(
-            Problem(code=ProblemCode.NOT_FIRMWARE, message=message, remedy=remedy, step="check")
-        )
-    return Image((Segment(address, data),))

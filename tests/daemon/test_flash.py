@@ -111,8 +111,8 @@ async def refused(board: VirtualBoard, image: bytes, **changed: bool | int | str
     ("image", "code", "word"),
     [
         (b"", ProblemCode.NOT_FIRMWARE, "empty"),
-        (b"\x7fELF" + bytes(2000), ProblemCode.NOT_FIRMWARE, "ELF"),
-        (b":020000040800F2\r\n:10000000", ProblemCode.NOT_FIRMWARE, "Intel HEX"),
+        (b"\x7fELF" + bytes(2000), ProblemCode.NOT_FIRMWARE, "is broken (read as an ELF file)"),
+        (b":020000040800F2\r\n:10000000", ProblemCode.NOT_FIRMWARE, "fw.bin: line 2 is not as long as"),
         (bytes(range(256)) * 8, ProblemCode.NOT_FIRMWARE, "stack pointer"),
         (make_image(200_000), ProblemCode.DOES_NOT_FIT, "128 KiB"),
     ],

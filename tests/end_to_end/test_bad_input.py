@@ -7,7 +7,7 @@ from sample_images import make_image
 
 KIB = 1024
 IMAGE = make_image(2 * KIB)
-INTEL_HEX = b":020000040800F2\n:10000000000100207D00000879000008790000083A\n:00000001FF\n"
+BROKEN_HEX = b":020000040800F2\n:10000000000100207D00000879000008790000083A\n:00000001FF\n"
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,13 @@ def board(shared_lab: RealLab) -> RealLab:
     ("name", "content", "said", "remedy"),
     [
         ("empty", b"", "empty.bin is an empty file", "build the firmware again"),
-        ("elf", b"\x7fELF\x01\x01\x01" + bytes(100), "elf.bin is an ELF file", "objcopy -O binary"),
-        ("hex", INTEL_HEX, "hex.bin is an Intel HEX file", "objcopy -O binary -I ihex"),
+        (
+            "elf",
+            b"\x7fELF\x01\x01\x01" + bytes(100),
+            "elf.bin is for an unknown machine",
+            "the linker made for this chip",
+        ),
+        ("hex", BROKEN_HEX, "hex.bin: line 2 has checksum 3A, but its bytes give", "copy or build it again"),
         ("large", make_image(129 * KIB), "ends at 0x08020000 (128 KiB)", "check which chip is on the board"),
         ("data", b"data" * KIB, "no stack pointer into RAM", "--force flashes it all the same"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from sample_images import FLASH_START, MARKER, SAMPLE_FIRMWARE, make_image
 from stmota_protocol.chips import chip_by_product_id
 from stmota_protocol.image_checks import check_vector_table
-from stmota_protocol.images import Looks, binary_image, recognise
+from stmota_protocol.images import Image, Looks, Segment, recognise
 
 SOURCE = SAMPLE_FIRMWARE.parent
 FLASH_SIZE = 128 * 1024  # STM32F103xB
@@ -77,7 +77,8 @@ def test_the_sample_is_of_a_size_that_is_worth_a_progress_bar_and_is_not_padding
 def test_the_sample_raises_no_doubt_for_its_chip() -> None:
     chip = chip_by_product_id(0x410)
     assert chip is not None
-    assert check_vector_table(binary_image(SAMPLE_FIRMWARE.read_bytes(), FLASH_START), chip) is None
+    image = Image((Segment(FLASH_START, SAMPLE_FIRMWARE.read_bytes()),))
+    assert check_vector_table(image, chip) is None
 
 
 @pytest.mark.parametrize("product_id", [0x410, 0x413, 0x460, 0x447, 0x415, 0x450, 0x445])
@@ -86,7 +87,7 @@ def test_a_made_image_raises_no_doubt_for_any_simulated_chip(product_id: int) ->
     chip = chip_by_product_id(product_id)
     assert chip is not None
     assert recognise(image) is Looks.BINARY
-    assert check_vector_table(binary_image(image, FLASH_START), chip) is None
+    assert check_vector_table(Image((Segment(FLASH_START, image),)), chip) is None
 
 
 def test_a_made_image_is_what_its_arguments_say() -> None:

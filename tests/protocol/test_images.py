@@ -8,7 +8,7 @@ from stmota_protocol.api import Problem, ProblemCode
 from stmota_protocol.chips import CHIPS, Chip
 from stmota_protocol.chips.layout import largest_units, units_of
 from stmota_protocol.image_checks import check_place, check_vector_table, flash_size_for
-from stmota_protocol.images import Image, ImageRefused, Looks, Segment, binary_image, recognise
+from stmota_protocol.images import Image, ImageRefused, Looks, Segment, recognise
 
 KIB = 1024
 F103, F407, F303, L476, F746, H743, U575, WB05 = (
@@ -35,6 +35,8 @@ def image_of(data: bytes, address: int = 0x0800_0000) -> Image:
         (b"\xef\xbb\xbf\n:020000040800F2\n", Looks.INTEL_HEX),
         (b"S00600004844521B\nS1130000", Looks.S_RECORD),
         (b"UF2\n\x57\x51\x5d\x9e", Looks.UF2),
+        (b":00000001FF", Looks.INTEL_HEX),
+        (b"S9030000FC", Looks.S_RECORD),
         (b"DfuSe\x01", Looks.DFUSE),
         (b"PK\x03\x04\x14\x00", Looks.ARCHIVE),
         (b"\x1f\x8b\x08\x00", Looks.ARCHIVE),
@@ -57,31 +59,8 @@ def test_any_bytes_look_like_something(data: bytes) -> None:
     assert isinstance(recognise(data), Looks)
 
 
-@pytest.mark.parametrize(
-    ("data", "said", "to_do"),
-    [
-        (b"", "an empty file", "build the firmware again"),
-        (b"\x7fELF\x01", "an ELF file", "objcopy -O binary INPUT"),
-        (b":020000040800F2\r\n", "an Intel HEX file", "objcopy -O binary -I ihex INPUT"),
-        (b"S00600004844521B\n", "a Motorola S-record file", "-I srec"),
-        (b"UF2\n", "a UF2 file", "raw .bin"),
-        (b"DfuSe", "a DfuSe file", "raw .bin"),
-        (b"PK\x03\x04", "a compressed archive", "unpack"),
-    ],
-)
-def test_what_is_no_raw_binary_is_refused_for_good(data: bytes, said: str, to_do: str) -> None:
-    with pytest.raises(ImageRefused) as caught:
-        binary_image(data, 0x0800_0000, "blink.bin")
-    problem = caught.value.problem
-    assert problem.code is ProblemCode.NOT_FIRMWARE
-    assert problem.message == f"blink.bin is {said}, not a raw binary"
-    assert problem.remedy is not None
-    assert to_do in problem.remedy
-    assert not problem.overridable
-
-
-def test_a_raw_binary_is_one_segment() -> None:
-    image = binary_image(b"abc", 0x0800_0000)
+def test_an_image_knows_where_its_bytes_are() -> None:
+    image = image_of(b"abc")
     assert image.segments == (Segment(0x0800_0000, b"abc"),)
     assert (image.start, image.end, image.size) == (0x0800_0000, 0x0800_0003, 3)
     assert [image.holds(0x0800_0000 + offset) for offset in (-1, 0, 2, 3)] == [False, True, True, False]

@@ -8,7 +8,7 @@ from stmota_protocol.api import ProblemCode
 from stmota_protocol.chips import CHIPS, Chip
 from stmota_protocol.chips.layout import EraseUnit, largest_units, units_of
 from stmota_protocol.chips.traits import traits
-from stmota_protocol.images import Image, ImageRefused, Segment, binary_image
+from stmota_protocol.images import Image, ImageRefused, Segment
 from stmota_protocol.plan import Block, FlashPlan, plan
 
 KIB = 1024
@@ -16,6 +16,10 @@ F103, F407, F042, G071, L071, L476, H743 = (
     CHIPS[product_id] for product_id in (0x410, 0x413, 0x445, 0x460, 0x447, 0x415, 0x450)
 )
 CHIPS_HERE = (F103, F407, F042, G071, L071, L476, H743)
+
+
+def image_of(data: bytes, address: int) -> Image:
+    return Image((Segment(address, data),))
 
 
 def plan_for(chip: Chip, image: Image, version: int | None = None) -> FlashPlan:
@@ -126,7 +130,7 @@ def test_totals_and_groups_add_up(drawn: tuple[Chip, Image]) -> None:
 
 def test_a_plan_for_f103_in_whole() -> None:
     data = bytes(range(256)) * 4 + b"\xff" * 256 + b"end"
-    found = plan_for(F103, binary_image(data, 0x0800_0000))
+    found = plan_for(F103, image_of(data, 0x0800_0000))
     whole = bytes(range(256))
     assert found == FlashPlan(
         first_unit=EraseUnit(0, 0x0800_0000, KIB),
@@ -151,12 +155,12 @@ def test_a_plan_for_f103_in_whole() -> None:
 
 
 def test_padding_has_the_chips_erased_value() -> None:
-    assert plan_for(L071, binary_image(b"abc", 0x0800_0000)).last_block.data == b"abc\0\0\0\0\0"
-    assert plan_for(H743, binary_image(b"abc", 0x0800_0000)).last_block.data == b"abc" + b"\xff" * 29
+    assert plan_for(L071, image_of(b"abc", 0x0800_0000)).last_block.data == b"abc\0\0\0\0\0"
+    assert plan_for(H743, image_of(b"abc", 0x0800_0000)).last_block.data == b"abc" + b"\xff" * 29
 
 
 def test_blocks_are_as_small_as_the_pages_of_l0() -> None:
-    found = plan_for(L071, binary_image(b"x" * 300, 0x0800_0000))
+    found = plan_for(L071, image_of(b"x" * 300, 0x0800_0000))
     assert [len(block.data) for block in (found.last_block, *found.body)] == [128, 128, 48]
     assert len(found.units) == 3
 
@@ -168,26 +172,26 @@ def test_segments_that_share_a_word_share_a_block() -> None:
 
 
 def test_a_first_block_of_nothing_but_the_erased_value_is_written_all_the_same() -> None:
-    found = plan_for(F103, binary_image(b"\xff" * 600, 0x0800_0000))
+    found = plan_for(F103, image_of(b"\xff" * 600, 0x0800_0000))
     assert found.last_block == Block(0x0800_0000, b"\xff" * 256)
     assert found.body == ()
     assert len(found.verify) == 2
 
 
 def test_erase_commands_hold_no_more_units_than_the_rom_takes() -> None:
-    whole = binary_image(b"x" * 128 * KIB, 0x0800_0000)
+    whole = image_of(b"x" * 128 * KIB, 0x0800_0000)
     assert [len(command) for command in plan_for(F103, whole).other_erases] == [127]
     assert [len(command) for command in plan_for(G071, whole, 0xB2).other_erases] == [63]
     assert [len(command) for command in plan_for(G071, whole, 0xB3).other_erases] == [1] * 63
-    l071 = plan_for(L071, binary_image(b"x" * 192 * KIB, 0x0800_0000))
+    l071 = plan_for(L071, image_of(b"x" * 192 * KIB, 0x0800_0000))
     assert [len(command) for command in l071.other_erases] == [511, 511, 511, 2]
     f103_high = CHIPS[0x414]
-    large = plan_for(f103_high, binary_image(b"x" * 512 * KIB, 0x0800_0000))
+    large = plan_for(f103_high, image_of(b"x" * 512 * KIB, 0x0800_0000))
     assert [len(command) for command in large.other_erases] == [255]
 
 
 def test_an_image_without_the_vector_table_treats_its_own_first_unit_so() -> None:
-    found = plan_for(F407, binary_image(b"x" * 100 * KIB, 0x0801_0000))
+    found = plan_for(F407, image_of(b"x" * 100 * KIB, 0x0801_0000))
     assert found.first_unit == EraseUnit(4, 0x0801_0000, 64 * KIB)
     assert found.other_erases == ((EraseUnit(5, 0x0802_0000, 128 * KIB),),)
     assert found.last_block.address == 0x0801_0000
@@ -204,12 +208,12 @@ def test_a_plan_crosses_the_hole_of_a_1_mib_h743_only_between_segments() -> None
     found = plan(image, units, H743, traits(H743, 0xD4))
     assert [unit.index for unit in found.units] == [0, 8]
     with pytest.raises(ImageRefused) as caught:
-        plan(binary_image(bytes(513 * KIB), 0x0800_0000), units, H743, traits(H743, 0xD4))
+        plan(image_of(bytes(513 * KIB), 0x0800_0000), units, H743, traits(H743, 0xD4))
     assert caught.value.problem.code is ProblemCode.DOES_NOT_FIT
 
 
 def test_a_block_of_no_unit_has_no_unit() -> None:
-    found = plan_for(F103, binary_image(b"a", 0x0800_0400))
+    found = plan_for(F103, image_of(b"a", 0x0800_0400))
     for address in (0x0800_0000, 0x0800_0800):
         with pytest.raises(LookupError, match="no unit"):
             found.unit_of(Block(address, b"1234"))
