@@ -15,7 +15,7 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def foreign_tool() -> Callable[[str], Path]:
     """Find an independent tool; the test is skipped where it is missing, and fails in CI.
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from stmota_protocol.api import Problem, ProblemCode
 from stmota_protocol.chips import CHIPS, Chip
 from stmota_protocol.chips.layout import largest_units, units_of
-from stmota_protocol.image_checks import check_place, check_vector_table, flash_size_for
+from stmota_protocol.chips.model import Family
+from stmota_protocol.image_checks import check_family, check_place, check_vector_table, flash_size_for
 from stmota_protocol.images import Image, ImageRefused, Looks, Segment, recognise
 
 KIB = 1024
@@ -153,6 +154,37 @@ def test_the_flash_size_is_the_registers_or_the_tables() -> None:
     assert flash_size_for(image, F103, 64 * KIB) == 64 * KIB
     assert flash_size_for(image, F103, None) == 128 * KIB
     assert flash_size_for(image, F103, 4096 * KIB) == 128 * KIB
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            0x1FFF_F800,
+            "0x1FFFF800, where STM32F103 medium density (0x410) has no flash: option bytes are there",
+        ),
+        (0x9000_0000, "0x90000000, where STM32F103 medium density (0x410) has no flash"),
+    ],
+)
+def test_a_segment_far_behind_the_flash_is_named_by_its_address(address: int, said: str) -> None:
+    image = Image((Segment(0x0800_0000, firmware()), Segment(address, b"far")))
+    problem = refusal(image, F103, 64 * KIB, force=True)
+    assert problem.code is ProblemCode.DOES_NOT_FIT
+    assert problem.message == f"the image covers {said}"
+    assert problem.address == address
+    assert not problem.overridable
+
+
+def test_a_family_that_the_file_names_is_held_against_the_chips() -> None:
+    segments = image_of(firmware()).segments
+    assert check_family(Image(segments), F103) is None
+    assert check_family(Image(segments, Family.F1), F103) is None
+    problem = check_family(Image(segments, Family.F4), F103)
+    assert problem is not None
+    assert problem.message == (
+        "the file says that it is for STM32F4, and the chip is STM32F103 medium density (0x410)"
+    )
+    assert problem.overridable
 
 
 def test_an_image_up_to_the_last_byte_fits_and_one_more_does_not() -> None:
