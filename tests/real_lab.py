@@ -33,8 +33,8 @@ from stmota_protocol.api import (
 )
 
 BIN = Path(sys.executable).parent
-WITHIN_S = 55.0
-"""A hang's end; nothing here takes more than seconds. Below pytest's `faulthandler_timeout`."""
+WITHIN_S = 120.0
+"""A hang's end, for a machine under any load; nothing here takes more than seconds."""
 STOP_WITHIN_S = 30.0
 POLL_S = 0.02
 PROCESSES = Path("/proc")
