@@ -107,6 +107,10 @@ def test_more_bytes_than_any_chip_has_are_refused() -> None:
     assert "holds more than 16 MiB" in refusal(make_elf([(FLASH, bytes(16 * 1024 * 1024 + 1))]))
 
 
+def test_more_lines_than_any_firmware_needs_are_refused() -> None:
+    assert "has more than 600000 lines" in refusal(make_hex([(FLASH, b"x")]) + b"\n" * 600_000)
+
+
 def test_more_pieces_than_any_linker_makes_are_refused() -> None:
     pieces = [(FLASH + 2 * at, b"x") for at in range(1025)]
     assert "is in 1025 separate pieces" in refusal(make_hex(pieces))
@@ -148,8 +152,10 @@ def test_a_number_in_the_head_that_asks_for_gigabytes_is_refused_at_once() -> No
     elf = bytearray(make_elf([(FLASH, b"abcd")]))
     elf[44:46] = b"\xfe\xff"
     assert "65534 program headers" in refusal(bytes(elf))
-    dfu = make_dfuse(struct.pack("<6sBI255sII", b"Target", 0, 0, b"", 0xFFFF_FFFF, 0xFFFF_FFFF))
+    dfu = make_dfuse(struct.pack("<6sBI255sII", b"Target", 0, 0, b"", 0xFFFF_FFFF, 1))
     assert "should hold a target, but only 0 bytes do" in refusal(dfu)
+    dfu = make_dfuse(struct.pack("<6sBI255sII", b"Target", 0, 0, b"", 0, 0xFFFF_FFFF))
+    assert "is a target of 4294967295 elements, too many" in refusal(dfu)
     uf2 = bytearray(make_uf2([(FLASH, b"abcd")]))
     uf2[16:20] = b"\xff" * 4
     assert "says 4294967295 bytes, and a block holds at most 476" in refusal(bytes(uf2))

@@ -136,7 +136,7 @@ DFUSE = make_dfuse(dfuse_target(CODE))
         (make_dfuse(), "fw holds no data"),
         (
             make_dfuse(dfuse_target(CODE), dfuse_target([(0x1FFF_F800, b"ob")], 1, b"@Option\x1b[Bytes")),
-            'fw: offset 297 is a target for alternate setting 1 ("@Option?[Bytes"), which is not internal flash',
+            'fw: offset 297 is a target for alternate setting 1 ("@Option?[Bytes"), which is not internal',
         ),
     ],
 )

@@ -31,7 +31,12 @@ def _number(text: str | int) -> int:
 class FlashArguments(OnBridge):
     """What to flash, where and how."""
 
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The image, a raw binary; - reads stdin.")]
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="ELF, Intel HEX, S-record, DfuSe, UF2 or raw binary; - reads stdin."
+        ),
+    ]
     address: Annotated[
         int | None,
         typer.Option(
@@ -109,7 +114,7 @@ def register(app: typer.Typer) -> None:
         FlashArguments,
         flash,
         examples=(
-            "stmota flash --bridge lab-esp32 fw.bin",
+            "stmota flash --bridge lab-esp32 fw.elf",
             "stmota flash fw.bin --address 0x08004000 --baud 230400 --json",
         ),
     )

@@ -20,6 +20,8 @@ _DFUSE = 0x011A
 _INTERNAL_FLASH = 0
 """The alternate setting of internal flash in ST's ROM; 1 and up are option bytes, OTP, external memory."""
 _NAME_SHOWN = 40
+MAX_ELEMENTS = 65536
+"""Of a target; tools make one for each run of bytes. Bounds what a file of empty ones can cost."""
 
 
 def has_suffix(data: bytes) -> bool:
@@ -87,6 +89,8 @@ class _Reader:
             raise Malformed(where=f"offset {start}", what="is where a target should start, and none does")
         if setting != _INTERNAL_FLASH:
             raise _not_flash(start, setting, raw_name if is_named else b"")
+        if elements > MAX_ELEMENTS:
+            raise Malformed(where=f"offset {start}", what=f"is a target of {elements} elements, too many")
         self.at += _TARGET.size
         self._need(size, self.end, "a target")
         target_end = self.at + size

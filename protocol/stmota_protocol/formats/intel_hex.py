@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from stmota_protocol.formats.malformed import Malformed
 from stmota_protocol.formats.pieces import Pieces
-from stmota_protocol.formats.records import NO_END, check_end, lines, record_bytes
+from stmota_protocol.formats.records import check_end, lines, no_end, record_bytes
 from stmota_protocol.images import Image
 
 _HEAD_AND_SUM = 5
@@ -92,5 +92,5 @@ def parse(data: bytes) -> Image:
             raise Malformed(where=f"line {line}", what="is no record: it does not start with a colon")
         reader.take(record_bytes(text[1:], line), line)
     if reader.ended_at is None:
-        raise NO_END
+        raise no_end()
     return reader.pieces.image()

@@ -1,6 +1,7 @@
 """Text files of records, a line each: what Intel HEX and Motorola S-record have in common."""
 
 import re
+from binascii import Error, unhexlify
 from collections.abc import Iterator
 
 from stmota_protocol.formats.malformed import Malformed
@@ -8,7 +9,8 @@ from stmota_protocol.formats.malformed import Malformed
 _LINE = re.compile(rb"[^\r\n]+|\r\n|\r|\n")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DOS_END_OF_FILE = b"\x1a"
-_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+MAX_LINES = 600_000
+"""4 MiB of flash in records of 8 bytes are 524,288. Bounds what a file can cost: some seconds."""
 LONGEST = 2 * 260
 """Hex digits of a record: 255 bytes of data and up to 5 of head and checksum, in either format."""
 
@@ -20,6 +22,9 @@ def lines(data: bytes) -> Iterator[tuple[int, bytes]]:
         text = found[0]
         if text in (b"\r\n", b"\r", b"\n"):
             number += 1
+            if number > MAX_LINES:
+                what = f"has more than {MAX_LINES} lines, which no firmware needs"
+                raise Malformed(what=what, remedy="make the file with longer records")
         elif stripped := text.strip(b" \t" + _DOS_END_OF_FILE):
             yield number, stripped
 
@@ -28,9 +33,11 @@ def record_bytes(digits: bytes, line: int) -> bytes:
     """Return what a record's hex digits say. Raises `Malformed` if they are none, odd, or too many."""
     if len(digits) > LONGEST:
         raise Malformed(where=f"line {line}", what="is longer than any record")
-    if not _HEX.fullmatch(digits):
-        raise Malformed(where=f"line {line}", what="is no record: not all of it is pairs of hex digits")
-    return bytes.fromhex(digits.decode("ascii"))
+    try:
+        return unhexlify(digits)
+    except Error as error:
+        what = "is no record: not all of it is pairs of hex digits"
+        raise Malformed(where=f"line {line}", what=what) from error
 
 
 def check_end(ended_at: int | None, line: int) -> None:
@@ -45,4 +52,6 @@ def check_end(ended_at: int | None, line: int) -> None:
     )
 
 
-NO_END = Malformed(what="ends without its end record")
+def no_end() -> Malformed:
+    """What to raise where the end record is missing."""
+    return Malformed(what="ends without its end record")

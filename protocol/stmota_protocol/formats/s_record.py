@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from stmota_protocol.formats.malformed import Malformed
 from stmota_protocol.formats.pieces import Pieces
-from stmota_protocol.formats.records import NO_END, check_end, lines, record_bytes
+from stmota_protocol.formats.records import check_end, lines, no_end, record_bytes
 from stmota_protocol.images import Image
 
 _ADDRESS_BYTES = {0: 2, 1: 2, 2: 3, 3: 4, 5: 2, 6: 3, 7: 4, 8: 3, 9: 2}
@@ -59,5 +59,5 @@ def parse(data: bytes) -> Image:
             raise Malformed(where=f"line {line}", what="is no record: it does not start with S and a digit")
         reader.take(int(text[1:2]), record_bytes(text[2:], line), line)
     if reader.ended_at is None:
-        raise NO_END
+        raise no_end()
     return reader.pieces.image()
