@@ -20,7 +20,17 @@ COMMAND = ("-m", "stmota_daemon", "--if-absent")
 START_WITHIN_S = 20.0
 """Imports and opening the store take about a second; a loaded machine takes many times that."""
 POLL_EVERY_S = 0.05
-NEEDED = ("stmota_daemon", "trio", "serial", "zeroconf", "hypercorn", "starlette", "sqlalchemy", "tomlkit")
+NEEDED = (
+    "stmota_daemon",
+    "trio",
+    "serial",
+    "zeroconf",
+    "hypercorn",
+    "starlette",
+    "sqlalchemy",
+    "tomlkit",
+    "elftools",
+)
 """Modules of `stmota[daemon]`: what a thin installation lacks."""
 SHOWN_LOG_LINE = 200
 

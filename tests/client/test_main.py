@@ -119,7 +119,7 @@ def test_the_parts_are_the_entry_points() -> None:
 def test_what_a_thin_installation_lacks_is_what_the_extra_brings() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [line.split(">")[0].split("[")[0] for line in project["optional-dependencies"]["daemon"]]
-    modules = {name.removeprefix("py") if name == "pyserial" else name for name in names}
+    modules = {{"pyserial": "serial", "pyelftools": "elftools"}.get(name, name) for name in names}
 
     assert set(autostart.NEEDED) == {"stmota_daemon", *modules}
 
