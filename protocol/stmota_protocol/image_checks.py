@@ -73,7 +73,7 @@ def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> tuple[P
             f"the image starts at 0x{image.start:08X}, but {chip.name} is programmed in units of "
             f"{chip.write_alignment} bytes"
         )
-        remedy = f"give an address that is a multiple of {chip.write_alignment}"
+        remedy = f"give, or link for, an address that is a multiple of {chip.write_alignment}"
         raise ImageRefused(_does_not_fit(message, remedy, image.start))
     unit = next(unit for unit in units if unit.address <= image.start < unit.end)
     if unit.address == image.start:

@@ -236,7 +236,7 @@ def test_an_image_outside_the_flash_or_in_its_hole_is_refused_for_good(image: Im
 def test_an_address_that_cannot_be_programmed_is_refused_for_good() -> None:
     with pytest.raises(ImageRefused, match="programmed in units of 8 bytes") as caught:
         check_place(image_of(b"\x00" * 8, 0x0800_0804), L476, largest_units(L476))
-    assert caught.value.problem.remedy == "give an address that is a multiple of 8"
+    assert caught.value.problem.remedy == "give, or link for, an address that is a multiple of 8"
 
 
 def test_an_address_within_an_erase_unit_is_a_judgement() -> None:
