@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stmota-setup
 PACKAGES := protocol edge daemon client simulator
 
 .DELETE_ON_ERROR:
-.PHONY: setup test check format demo firmware-sample constraints clean
+.PHONY: setup test check format demo bridge firmware-sample constraints clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ check: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The bridge firmware's core as a program: bridge_firmware/host/build/stmota-bridge.
+bridge:
+	$(MAKE) -C bridge_firmware/host
 
 # Rebuilds the image that `make demo` flashes; needs gcc-arm-none-eabi.
 firmware-sample:

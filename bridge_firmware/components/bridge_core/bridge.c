@@ -1,0 +1,197 @@
+#include <string.h>
+
+#include "bridge_session.h"
+
+#define TYPE_OUTCOME_AT 12U /* in a BatchResult's frame: header, run, number */
+
+static const uint8_t s_steps[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+
+_Static_assert(sizeof(s_steps) == BRIDGE_LAST_STEP - BRIDGE_FIRST_STEP + 1, "every step is told");
+
+bridge_error_t bridge_start(bridge_t *bridge, bridge_port_t *port, const bridge_config_t *config)
+{
+    *bridge = (bridge_t){.port = port, .config = *config, .last_outcome = BRIDGE_NO_BATCH};
+    bridge_edge_t *edge = &bridge->edge;
+    edge->port = port;
+    edge->requests.data = config->requests;
+    edge->requests.capacity = BRIDGE_REQUEST_QUEUE_BYTES(config->credit, config->max_batch);
+    edge->results.data = config->results;
+    edge->results.capacity = BRIDGE_RESULT_QUEUE_BYTES(config->credit);
+    edge->ring.data = config->ring;
+    edge->ring.capacity = config->ring_bytes;
+    edge->ring.marks = config->marks;
+    edge->ring.mark_capacity = config->mark_count;
+    bridge->gone_us = bridge_port_now_us(port);
+    bridge_error_t error = bridge_edge_start(edge, &config->console);
+    bridge->is_safe = error == BRIDGE_OK;
+    return error;
+}
+
+static bridge_span_t holder(const bridge_t *bridge)
+{
+    if (bridge->controller == NULL) {
+        return (bridge_span_t){0};
+    }
+    bridge_span_t name = {bridge->controller->name, bridge->controller->name_length};
+    return name.length > 0 ? name : bridge_span_of("?");
+}
+
+static void greet(bridge_t *bridge, bridge_connection_t *connection)
+{
+    const bridge_config_t *config = &bridge->config;
+    bridge_message_t message = {.type = BRIDGE_GREETING};
+    bridge_greeting_t *greeting = &message.as.greeting;
+    memcpy(greeting->unique_id, config->unique_id, BRIDGE_UNIQUE_ID_BYTES);
+    memcpy(greeting->boot_id, config->boot_id, BRIDGE_BOOT_ID_BYTES);
+    greeting->lines = bridge_port_lines(bridge->port);
+    greeting->credit = config->credit;
+    greeting->max_batch = config->max_batch;
+    greeting->console_ring = config->ring_bytes;
+    greeting->console_oldest = bridge->edge.ring.oldest;
+    greeting->console_next = bridge->edge.ring.next;
+    greeting->now_us = bridge_port_now_us(bridge->port);
+    greeting->last_run = bridge->last_run;
+    greeting->last_number = bridge->last_number;
+    greeting->last_outcome = bridge->last_outcome;
+    greeting->name = bridge_span_of(config->name);
+    greeting->firmware = bridge_span_of(config->firmware);
+    greeting->holder = holder(bridge);
+    greeting->steps = (bridge_span_t){s_steps, sizeof(s_steps)};
+    connection->console_seen = greeting->console_next;
+    bridge_say(bridge, connection, &message);
+}
+
+/* A free place; else that of the connection that has parted for the longest. */
+static bridge_connection_t *place(bridge_t *bridge)
+{
+    bridge_connection_t *found = NULL;
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        bridge_connection_t *one = &bridge->connections[i];
+        if (one->state == BRIDGE_FREE) {
+            return one;
+        }
+        if (one->state == BRIDGE_IS_PARTING && (found == NULL || one->part_by_us < found->part_by_us)) {
+            found = one;
+        }
+    }
+    if (found != NULL) {
+        bridge_drop(bridge, found);
+    }
+    return found;
+}
+
+static void let_in(bridge_t *bridge)
+{
+    int sock;
+    bridge_connection_t *connection;
+    while (bridge_port_accept(bridge->port, &sock) == BRIDGE_OK) {
+        size_t waiting = 0;
+        for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+            waiting += bridge_is_waiting(&bridge->connections[i]) ? 1 : 0;
+        }
+        connection = place(bridge);
+        if (connection == NULL || bridge->is_shut) {
+            bridge_port_close(bridge->port, sock);
+            continue;
+        }
+        bridge_connection_open(bridge, connection, sock);
+        greet(bridge, connection);
+        if (waiting >= BRIDGE_MAX_WAITING) {
+            bridge_span_t text = bridge_span_of("too many connections wait for a hello");
+            bridge_close(bridge, connection, BRIDGE_CLOSE_TOO_MANY, text);
+        }
+    }
+}
+
+static void note_last(bridge_t *bridge, bridge_span_t frame)
+{
+    memcpy(bridge->config.last, frame.data, frame.length);
+    bridge->last_length = frame.length;
+    bridge_reader_t reader = bridge_reader(frame.data + BRIDGE_HEADER_BYTES, frame.length - BRIDGE_HEADER_BYTES);
+    bridge->last_run = bridge_get_u32(&reader);
+    bridge->last_number = bridge_get_u32(&reader);
+    bridge->last_outcome = frame.data[TYPE_OUTCOME_AT];
+    memcpy(bridge->last_of, bridge->batch_of, BRIDGE_CONTROLLER_ID_BYTES);
+}
+
+/* While a Welcome carries the last result, no newer one takes its place: none begins, and an orphan waits. */
+static bridge_error_t work(bridge_t *bridge, uint64_t *wake_us)
+{
+    bridge_edge_t *edge = &bridge->edge;
+    edge->is_paused = bridge->bulk == BRIDGE_BULK_LAST;
+    bridge_error_t error;
+    do {
+        if (edge->has_orphan && !edge->is_paused) {
+            note_last(bridge, bridge_edge_newest_result(edge));
+            (void)bridge_edge_drop_oldest(edge);
+            edge->has_orphan = false;
+        }
+        if (!edge->is_in_hand && bridge->controller != NULL && !edge->has_orphan) {
+            memcpy(bridge->batch_of, bridge->controller->controller_id, BRIDGE_CONTROLLER_ID_BYTES);
+        }
+        error = bridge_edge_poll(edge, wake_us);
+        if (error == BRIDGE_OK && !edge->has_orphan) {
+            note_last(bridge, bridge_edge_newest_result(edge));
+        }
+    } while (error == BRIDGE_OK);
+    return error;
+}
+
+/* R24 */
+static bridge_error_t keep_lines_safe(bridge_t *bridge, uint64_t *wake_us)
+{
+    if (bridge->controller != NULL || bridge->is_safe || bridge->edge.is_in_hand) {
+        return BRIDGE_OK;
+    }
+    uint64_t at_us = bridge->gone_us + BRIDGE_SAFE_AFTER_US;
+    if (bridge_port_now_us(bridge->port) < at_us) {
+        bridge_earliest(wake_us, at_us);
+        return BRIDGE_OK;
+    }
+    bridge->is_safe = true;
+    return bridge_edge_make_safe(&bridge->edge);
+}
+
+bridge_error_t bridge_poll(bridge_t *bridge, uint64_t *wake_us)
+{
+    *wake_us = UINT64_MAX;
+    let_in(bridge);
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        if (bridge->connections[i].state != BRIDGE_FREE) {
+            bridge_connection_poll(bridge, &bridge->connections[i], wake_us);
+        }
+    }
+    uint64_t work_us = UINT64_MAX;
+    bridge_error_t error = work(bridge, &work_us);
+    bridge_earliest(wake_us, work_us);
+    if (error == BRIDGE_WAIT) {
+        error = keep_lines_safe(bridge, wake_us);
+    }
+    /* What the work brought goes out at once. */
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        bridge_connection_write(bridge, &bridge->connections[i], wake_us);
+    }
+    if (bridge->has_unread && bridge->bulk != BRIDGE_BULK_LAST) {
+        bridge->has_unread = false;
+        *wake_us = 0;
+    }
+    return error;
+}
+
+void bridge_shut(bridge_t *bridge, const char *text)
+{
+    bridge->is_shut = true;
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        bridge_close(bridge, &bridge->connections[i], BRIDGE_CLOSE_SHUTDOWN, bridge_span_of(text));
+    }
+}
+
+bool bridge_is_connected(const bridge_t *bridge)
+{
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        if (bridge->connections[i].state != BRIDGE_FREE) {
+            return true;
+        }
+    }
+    return false;
+}

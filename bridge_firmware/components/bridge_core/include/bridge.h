@@ -1,0 +1,118 @@
+/* A bridge: one edge, its connections, and who controls it (BRIDGE_PROTOCOL.md).
+ *
+ * The caller gives all memory, then calls `bridge_poll` for ever, from one task: when bytes came or went, and at the
+ * time it names. */
+#pragma once
+
+#include "bridge_edge.h"
+
+#define BRIDGE_PARTING 2U /* connections that say their last words; a third makes the oldest of them end */
+#define BRIDGE_CONNECTIONS (1U + BRIDGE_MAX_WAITING + BRIDGE_PARTING)
+#define BRIDGE_LAST_WORDS_US 1000000U /* for a Closing to reach the peer: a round trip of a bad link */
+#define BRIDGE_OUT_BYTES 1152U        /* the largest Console (1046), or preamble and Greeting with some answers */
+#define BRIDGE_CONSOLE_WINDOW 16384U  /* R51, less where the ring is smaller: a second at 115200 baud */
+#define BRIDGE_LARGEST_CONSOLE (BRIDGE_HEADER_BYTES + 18U + BRIDGE_MAX_CONSOLE)
+
+_Static_assert(BRIDGE_OUT_BYTES >= BRIDGE_LARGEST_CONSOLE, "a Console is built whole");
+
+typedef struct {
+    const char *name;
+    const char *firmware;
+    uint8_t unique_id[BRIDGE_UNIQUE_ID_BYTES];
+    uint8_t boot_id[BRIDGE_BOOT_ID_BYTES];
+    uint32_t credit;
+    uint32_t max_batch; /* BRIDGE_MAX_FRAME at most */
+    bridge_uart_t console;
+    /* Memory that is the bridge's from now on. */
+    uint8_t *requests; /* BRIDGE_REQUEST_QUEUE_BYTES */
+    uint8_t *results;  /* BRIDGE_RESULT_QUEUE_BYTES */
+    uint8_t *last;     /* credit: the newest result, for Welcome (R18) */
+    uint8_t *input;    /* BRIDGE_INPUT_BYTES: the controller's message as it comes */
+    uint8_t *ring;
+    uint32_t ring_bytes;
+    bridge_mark_t *marks;
+    size_t mark_count; /* ring_bytes / BRIDGE_RING_BYTES_A_MARK is enough */
+} bridge_config_t;
+
+#define BRIDGE_INPUT_BYTES(max_batch) ((max_batch) > BRIDGE_MAX_SMALL_FRAME ? (max_batch) : BRIDGE_MAX_SMALL_FRAME)
+
+typedef enum {
+    BRIDGE_FREE = 0,
+    BRIDGE_AWAIT_PREAMBLE,
+    BRIDGE_AWAIT_HELLO,
+    BRIDGE_READY,
+    BRIDGE_IS_PARTING, /* its Closing is on its way; what comes is dropped */
+} bridge_state_t;
+
+typedef struct {
+    bridge_state_t state;
+    int sock;
+    uint64_t made_us;
+    uint64_t heard_us;
+    uint64_t wrote_us;
+    uint64_t stuck_us; /* since when nothing could be written; UINT64_MAX: it can */
+    uint64_t part_by_us;
+    uint64_t console_seen; /* Greeting's console_next */
+    uint8_t controller_id[BRIDGE_CONTROLLER_ID_BYTES];
+    uint8_t name[BRIDGE_MAX_NAME];
+    size_t name_length;
+    uint8_t small[BRIDGE_MAX_SMALL_FRAME];
+    uint8_t *input;
+    size_t input_capacity;
+    size_t input_length;
+    uint8_t out[BRIDGE_OUT_BYTES];
+    size_t out_at;
+    size_t out_length;
+    bool has_pong; /* R21: the newest Ping's is enough */
+    uint32_t pong_token;
+    bool has_closing;
+    bool is_finished; /* the Closing is written, and nothing follows */
+    uint8_t closing_reason;
+    uint8_t closing_text[BRIDGE_MAX_TEXT];
+    size_t closing_length;
+} bridge_connection_t;
+
+/* What is sent from where it lies, behind the controller's `out`. */
+typedef enum {
+    BRIDGE_BULK_NONE = 0,
+    BRIDGE_BULK_RESULT,
+    BRIDGE_BULK_LAST, /* the last result behind a Welcome */
+} bridge_bulk_t;
+
+typedef struct {
+    bridge_port_t *port;
+    bridge_config_t config;
+    bridge_edge_t edge;
+    bridge_connection_t connections[BRIDGE_CONNECTIONS];
+    bridge_connection_t *controller;
+    uint64_t since_us;  /* the controller's welcome */
+    uint64_t gone_us;   /* since when there is none */
+    bool is_safe;       /* the lines are, and nobody could have changed that */
+    bool is_shut;       /* nobody is let in any more */
+    uint8_t batch_of[BRIDGE_CONTROLLER_ID_BYTES]; /* whose batch is in hand, or was */
+    uint8_t last_of[BRIDGE_CONTROLLER_ID_BYTES];
+    size_t last_length; /* of the whole frame */
+    uint32_t last_run;
+    uint32_t last_number;
+    uint8_t last_outcome;
+    /* The controller's books. */
+    int64_t newest_run;
+    bool is_over; /* the newest run takes no batches */
+    uint32_t next_number;
+    uint32_t charged;
+    uint64_t console_next;
+    uint64_t console_settled;
+    uint32_t ping_token;
+    bridge_bulk_t bulk;
+    size_t bulk_at;
+    bool has_unread; /* the controller said something before its Welcome was written */
+} bridge_t;
+
+/* Set UART and lines. BRIDGE_ERR_UNSUPPORTED, BRIDGE_ERR_PORT. */
+bridge_error_t bridge_start(bridge_t *bridge, bridge_port_t *port, const bridge_config_t *config);
+/* Do what can be done; `*wake_us`: when to call again at the latest. BRIDGE_ERR_PORT: the UART is gone. */
+bridge_error_t bridge_poll(bridge_t *bridge, uint64_t *wake_us);
+/* Let nobody in any more, and say goodbye to everybody (SHUTDOWN). */
+void bridge_shut(bridge_t *bridge, const char *text);
+/* Whether a connection is open. */
+bool bridge_is_connected(const bridge_t *bridge);

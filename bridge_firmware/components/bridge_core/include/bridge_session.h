@@ -1,0 +1,31 @@
+/* What the files that make up a bridge's connections share; of no use outside of them. */
+#pragma once
+
+#include "bridge.h"
+
+/* bridge_connection.c: one connection's bytes and times. */
+void bridge_connection_open(bridge_t *bridge, bridge_connection_t *connection, int sock);
+/* Queue a message. A peer that asks more than it reads is closed. */
+void bridge_say(bridge_t *bridge, bridge_connection_t *connection, const bridge_message_t *message);
+/* Say why and end. Nothing that the peer says from now on counts. */
+void bridge_close(bridge_t *bridge, bridge_connection_t *connection, uint8_t reason, bridge_span_t text);
+/* End without a word. */
+void bridge_drop(bridge_t *bridge, bridge_connection_t *connection);
+void bridge_connection_poll(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us);
+void bridge_connection_write(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us);
+bool bridge_is_waiting(const bridge_connection_t *connection);
+
+/* bridge_output.c: what is to be sent next. Whether there was anything. */
+bool bridge_next_output(bridge_t *bridge, bridge_connection_t *connection);
+bridge_span_t bridge_bulk(const bridge_t *bridge);
+void bridge_bulk_sent(bridge_t *bridge);
+
+/* bridge_session.c: what a peer says. BRIDGE_ERR_RULE, BRIDGE_ERR_MALFORMED: it broke the protocol. */
+bridge_error_t bridge_handle(bridge_t *bridge, bridge_connection_t *connection, const bridge_frame_t *frame);
+/* The controller is gone (R23). */
+void bridge_leave(bridge_t *bridge, const bridge_connection_t *connection);
+
+static inline void bridge_earliest(uint64_t *wake_us, uint64_t at_us)
+{
+    *wake_us = at_us < *wake_us ? at_us : *wake_us;
+}
