@@ -5,6 +5,7 @@ import trio
 from stmota_edge.errors import PortUnsupported
 from stmota_edge.port import AsyncPort
 from stmota_protocol.steps import Line, LineErrors, Rs485, UartSettings
+from stmota_simulator.alarm import make_alarm
 from stmota_simulator.board import LINES, VirtualBoard
 from stmota_simulator.receiver import NO_ERRORS
 
@@ -27,7 +28,7 @@ class VirtualPort(AsyncPort):
         self._settings = UartSettings()
         self._sent_by_us = 0
         self._errors = NO_ERRORS
-        self._wake = trio.Event()
+        self._alarm = make_alarm()
         board.on_change.append(self._on_change)
 
     def now_us(self) -> int:
@@ -56,7 +57,7 @@ class VirtualPort(AsyncPort):
         """Return bytes that came back to back, and when the first was complete."""
         await trio.lowlevel.checkpoint()
         while True:
-            self._wake = trio.Event()
+            self._alarm.clear()
             now_us = self.now_us()
             heard = self.board.take_heard(now_us - self._turnaround_us)
             if heard is not None:
@@ -105,7 +106,7 @@ class VirtualPort(AsyncPort):
         await trio.lowlevel.checkpoint()
 
     def _on_change(self) -> None:
-        self._wake.set()
+        self._alarm.ring()
 
     async def _wait(self, until_us: int | None) -> None:
         """Sleep until there may be something to read, until a time, or until the board's state changes."""
@@ -114,8 +115,7 @@ class VirtualPort(AsyncPort):
         if next_us is not None:
             times.append(next_us + self._turnaround_us)
         deadline_s = self._origin_s + min(times) / 1_000_000 if times else float("inf")
-        with trio.move_on_at(deadline_s):
-            await self._wake.wait()
+        await self._alarm.wait(deadline_s)
 
 
 def _sum(one: LineErrors, other: LineErrors) -> LineErrors:

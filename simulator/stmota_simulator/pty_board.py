@@ -68,14 +68,15 @@ def _link(path: Path, target: str) -> None:
 
 async def _serve(board: VirtualBoard, path: Path, master: int, slave: int) -> None:
     port = VirtualPort(board)
-    await port.configure(_uart(slave))
+    settings = _uart(slave)
+    await port.configure(settings)
     board.chip.on_boot.append(_tell_boot)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_lead_to_host, port, master)
         await port.sleep_until(board.chip.rom.start_up_us)
         sys.stdout.write(f"{board.model.title} in its bootloader on {path}\n")
         sys.stdout.flush()
-        await _lead_to_chip(port, master, slave)
+        await _lead_to_chip(port, master, slave, settings)
 
 
 def _tell_boot(boot: Boot) -> None:
@@ -87,9 +88,8 @@ def _tell_boot(boot: Boot) -> None:
     sys.stdout.flush()
 
 
-async def _lead_to_chip(port: VirtualPort, master: int, slave: int) -> None:
-    """Put what a tool writes on the wire, at the baud that it set."""
-    settings = _uart(slave)
+async def _lead_to_chip(port: VirtualPort, master: int, slave: int, settings: UartSettings) -> None:
+    """Put what a tool writes on the wire, at the baud that it set; the port has `settings` so far."""
     while True:
         await trio.lowlevel.wait_readable(master)
         data = os.read(master, READ_BYTES)
