@@ -58,7 +58,7 @@ def _boards(stage: Stage, rtt_ms: int) -> Generator[Place]:
 def run(stage: Stage, *, quick: bool) -> Table:
     """Measure."""
     rtts_ms = (0, 50) if quick else RTTS_MS
-    small, large = (8 * KIB, 32 * KIB) if quick else (32 * KIB, 128 * KIB)
+    small, middle, large = (4 * KIB, 8 * KIB, 16 * KIB) if quick else (16 * KIB, 32 * KIB, 128 * KIB)
     table = Table(
         "sweep",
         f"real processes, {CHIP}, {BAUD} baud, RTT ± 20 %",
@@ -70,6 +70,7 @@ def run(stage: Stage, *, quick: bool) -> Table:
         for place in places:
             _measure_bridge(stage, table, place, large, verify=False)
             _measure_bridge(stage, table, place, large, verify=True)
+            _measure_bridge(stage, table, place, middle, verify=True)
             foreign_s = _measure_foreign(stage, table, place, small)
             _measure_bridge(stage, table, place, small, verify=True, foreign_s=foreign_s)
             _measure_socket(stage, table, place, small, foreign_s)
