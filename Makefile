@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stmota-setup
 PACKAGES := protocol edge daemon client simulator
 
 .DELETE_ON_ERROR:
-.PHONY: setup test check format demo bridge firmware-sample constraints clean
+.PHONY: setup test check format demo bench bridge firmware-sample constraints clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,10 @@ test: check
 
 demo: setup
 	$(BIN)/python docs/demo.py
+
+# What stmota claims, measured: half an hour; docs/performance.md. `make bench BENCH="sweep --quick"`: a part of it.
+bench: setup
+	$(BIN)/python -m bench $(BENCH)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -111,7 +111,8 @@ def _measure_socket(stage: Stage, table: Table, place: Place, length: int, forei
     try:
         ended, edge_s = _flash(stage, f"raw-{place.rtt_ms}", length, verify=True)
     except BenchFailed as failure:
-        table.notes.append(f"stmota, socket:// at {place.rtt_ms} ms: {failure}")
+        why = next(line for line in str(failure).splitlines() if line.startswith("error:"))
+        table.notes.append(f"stmota, socket:// at {place.rtt_ms} ms: {why}")
         return
     ratio = foreign_s / ended.seconds if foreign_s else None
     shares = limit_s / edge_s, limit_s / ended.seconds
