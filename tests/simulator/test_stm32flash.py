@@ -17,6 +17,8 @@ pytestmark = pytest.mark.foreign("stm32flash")
 
 IMAGE = make_image(2048, text="flashed by another tool", heartbeat_ms=100)
 RUN_WITHIN_S = 60.0
+MOST_BYTES = 4096
+"""Many heartbeats; garbage never ends."""
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def stm32flash(foreign_tool: Callable[[str], Path]) -> Callable[..., str]:
 
 
 def read_until(path: Path, wanted: re.Pattern[bytes]) -> None:
-    """Read what the pty brings until `wanted` is there; fails when nothing comes any more."""
+    """Read what the pty brings until `wanted` is there; fails when nothing or something else comes."""
     fd = os.open(path, os.O_RDONLY | os.O_NOCTTY)
     got = b""
     try:
@@ -42,6 +44,7 @@ def read_until(path: Path, wanted: re.Pattern[bytes]) -> None:
             readable, _, _ = select.select([fd], [], [], RUN_WITHIN_S)
             assert readable, f"only {got!r} came"
             got += os.read(fd, 4096)
+            assert len(got) < MOST_BYTES, f"only {got!r} came"
     finally:
         os.close(fd)
 
