@@ -35,6 +35,10 @@ QUICK_REPEATS = 5
 BY_HAND_REPEATS = 1500
 """Times 20 ms: 30 s for a person to reset the board."""
 
+LISTEN_US = 1_000_000
+"""For an application to say something: most that print at all print at their start or each second."""
+LISTEN_QUIET_US = 300_000
+"""Listening may begin in the middle of a line: wait for the next, if it comes soon."""
 SHORTEST_TEXT = 4
 """Fewer printable characters than this may be chance."""
 
@@ -87,7 +91,7 @@ def listen(lines: Line, console: UartSettings) -> Batch:
 
     An application that runs all the same gives itself away by its text.
     """
-    heard = ReceiveUntilQuiet(quiet_us=50_000, cap=64, within_us=500_000)
+    heard = ReceiveUntilQuiet(quiet_us=LISTEN_QUIET_US, cap=64, within_us=LISTEN_US)
     return Batch((*_reset_with_boot0_high(lines, console), heard))
 
 
@@ -116,7 +120,10 @@ class Heard:
 
     def add_application(self, heard: bytes) -> None:
         """Take in what `listen` brought, if it is text."""
-        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in heard).strip(".")
+        shown = "".join(
+            chr(byte) if 0x20 < byte < 0x7F else " " if byte in b" \t\r\n" else "." for byte in heard
+        )
+        text = " ".join(shown.split()).strip(". ")
         if len(text) >= SHORTEST_TEXT and text.count(".") < len(text) / 5:
             self.application = text
 

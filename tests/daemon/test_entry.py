@@ -63,8 +63,8 @@ def test_text_of_an_application_is_told_and_noise_is_not() -> None:
     heard.add_attempt(attempt(0xE3))
     heard.add_application(b"\xe3\x00\x81\x92\xa3")
     assert "application" not in heard.problem(BOTH).message
-    heard.add_application(b"\r\nboot v1.2\x1b[0m\r\n")
-    assert 'it said "boot v1.2.[0m"' in heard.problem(BOTH).message
+    heard.add_application(b"\r\nboot v1.2\r\n\x1b[0m\r\n")
+    assert 'it said "boot v1.2 .[0m"' in heard.problem(BOTH).message
 
 
 @pytest.mark.parametrize("lines", [Line.NRST, Line.BOOT0, Line(0)])

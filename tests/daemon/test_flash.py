@@ -176,6 +176,11 @@ async def test_a_first_flash_that_would_lock_the_bridge_out_is_refused(
         (Faults(rx_tx_swapped=True), ProblemCode.SILENT, "nothing came back"),
         (Faults(mute_from=1), ProblemCode.SILENT, "nothing came back"),
         (
+            Faults(nrst_unwired=True),
+            ProblemCode.GARBAGE,
+            'the application runs instead of the bootloader: it said "',
+        ),
+        (
             Faults(boot0_unwired=True),
             ProblemCode.GARBAGE,
             'the application runs instead of the bootloader: it said "made image',
