@@ -35,10 +35,8 @@ QUICK_REPEATS = 5
 BY_HAND_REPEATS = 1500
 """Times 20 ms: 30 s for a person to reset the board."""
 
-LISTEN_US = 1_000_000
-"""For an application to say something: most that print at all print at their start or each second."""
-LISTEN_QUIET_US = 300_000
-"""Listening may begin in the middle of a line: wait for the next, if it comes soon."""
+LISTEN_US = 1_200_000
+"""For an application to say something: at its start, or each second. It may be in the middle of a line."""
 SHORTEST_TEXT = 4
 """Fewer printable characters than this may be chance."""
 
@@ -91,7 +89,7 @@ def listen(lines: Line, console: UartSettings) -> Batch:
 
     An application that runs all the same gives itself away by its text.
     """
-    heard = ReceiveUntilQuiet(quiet_us=LISTEN_QUIET_US, cap=64, within_us=LISTEN_US)
+    heard = ReceiveUntilQuiet(quiet_us=LISTEN_US, cap=64, within_us=LISTEN_US)
     return Batch((*_reset_with_boot0_high(lines, console), heard))
 
 
