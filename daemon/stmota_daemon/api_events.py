@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +17,9 @@ from stmota_daemon.subscription import DaemonEvents, Subscription
 from stmota_protocol.api import BridgeEvent, DaemonEvent, LogRecord, MissedEvent
 
 DEFAULT_LINES = 100
+FOLLOWED_EVERY_S = 0.1
+"""Between two pieces of a followed log, once the reader has caught up: nobody reads faster, and a piece of
+many records costs little more than a piece of one."""
 MAX_LINES = 1_000_000
 
 
@@ -49,7 +53,7 @@ class EventRoutes:
         task = self._bridges.find(request.path_params["ref"])
         lines = number_parameter(request, "lines", DEFAULT_LINES, MAX_LINES)
         follow = number_parameter(request, "follow", 0, 1)
-        reader = _LogReader(task, self._logs, lines, follow=bool(follow), number=resume_number(request))
+        reader = LogReader(task, self._logs, lines, follow=bool(follow), number=resume_number(request))
         cleanup = ExitStack()
         if follow:
             cleanup.enter_context(task.followed())
@@ -79,7 +83,7 @@ class _EventReader:
         return await self._subscription.next()
 
 
-class _LogReader:
+class LogReader:
     """One reader's place in a board's log."""
 
     def __init__(
@@ -90,8 +94,10 @@ class _LogReader:
         self._lines = lines
         self._follow = follow
         self._number = number
+        self._next_s = float("-inf")
 
     async def pull(self) -> Sequence[Numbered] | None:
+        """Wait for the next records; None at the end. A cancellation loses none."""
         log = await self._find_log()
         if log is None:
             return None
@@ -105,10 +111,12 @@ class _LogReader:
             records = log.since(self._number)
             self._number = records[-1].number + 1 if records else max(self._number, log.next_number)
             if records:
+                self._next_s = trio.current_time() + FOLLOWED_EVERY_S
                 return [(record.number, record) for record in records]
             if not self._follow:
                 return None
             await log.wait_beyond(self._number)
+            await trio.sleep_until(self._next_s)
 
     async def _find_log(self) -> ConsoleLog | None:
         """The log of a bridge that was reached at some time; a follower waits for the first time."""

@@ -17,7 +17,7 @@ from stmota_daemon.bell import Bell
 
 logger = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 512
+MAX_CONNECTIONS = 1024
 """At once: a busy lab's followers, with room; a client that opens more waits."""
 END_WITHIN_S = 1.0
 """For connections to end by themselves at the daemon's end; then they are closed under their readers."""
