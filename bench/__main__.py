@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import boards, startup, sweep, turnaround, virtual_sweep
+from bench import boards, logs, startup, sweep, turnaround, virtual_sweep
 from bench.processes import Stage
 from bench.table import Table
 
@@ -20,6 +20,7 @@ PARTS: dict[str, Part] = {
     "sweep": lambda stage, quick: sweep.run(stage, quick=quick),
     "turnaround": lambda stage, quick: turnaround.run(stage, quick=quick),
     "boards": lambda stage, quick: boards.run(stage, quick=quick),
+    "logs": lambda stage, quick: logs.run(stage, quick=quick),
     "startup": lambda stage, quick: startup.run(stage, quick=quick),
 }
 DEFAULT_JSON = Path(tempfile.gettempdir()) / "stmota-bench.json"

@@ -86,6 +86,11 @@ class Stage:
         self.environment = self._isolated_environment()
         self._started = 0
 
+    @property
+    def socket(self) -> str:
+        """Where its daemon listens."""
+        return str(Path(self.environment["XDG_RUNTIME_DIR"], "stmota", "stmotad.sock"))
+
     @contextlib.contextmanager
     def running(self, *command: str) -> Generator[Running]:
         """Run a command in the background while the body runs."""
@@ -130,7 +135,7 @@ class Stage:
         config_file = Path(self.environment["XDG_CONFIG_HOME"], "stmota", "config.toml")
         config_file.parent.mkdir(exist_ok=True)
         config_file.write_text(config)
-        socket = Path(self.environment["XDG_RUNTIME_DIR"], "stmota", "stmotad.sock")
+        socket = Path(self.socket)
         with self.running("stmotad", "--no-mdns", "--log-level", "warning") as process:
             process.wait_until(socket.exists, "socket")
             with Client(f"unix://{socket}") as client:

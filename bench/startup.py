@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from bench.processes import Stage
 from bench.table import Table, median
@@ -39,9 +38,8 @@ def _add(table: Table, what: str, times: int, measure: Callable[[], float]) -> N
 
 def _daemon_answers(stage: Stage) -> float:
     """Seconds from a daemon's start to its first answer."""
-    socket = Path(stage.environment["XDG_RUNTIME_DIR"], "stmota", "stmotad.sock")
     began_s = time.monotonic()
-    with stage.running("stmotad", "--no-mdns") as process, Client(f"unix://{socket}") as client:
+    with stage.running("stmotad", "--no-mdns") as process, Client(f"unix://{stage.socket}") as client:
 
         def answers() -> bool:
             try:
