@@ -19,6 +19,8 @@ RECORD = re.compile(rb"id: (\d+)\ndata: ")
 TEXT = re.compile(rb'"text":"(\d{12}) (\d{13}\.\d{6}) ')
 LOST = re.compile(rb'"lost":([1-9]\d*)|"type":"missed","count":(\d+)')
 READ_BYTES = 262_144
+CONNECT_AT_ONCE = 32
+"""A Unix socket whose backlog is full refuses more instead of letting them wait."""
 
 
 @dataclass(slots=True)
@@ -32,11 +34,12 @@ class Counts:
     """Age of the oldest line of each piece, when it came."""
 
 
-async def _follow(socket: str, board: str, counts: Counts) -> None:
-    stream = await trio.open_unix_socket(socket)
-    request = f"GET /v1/bridges/{board}/log?lines=0&follow=1 HTTP/1.1\r\nHost: stmotad\r\n\r\n"
-    await stream.send_all(request.encode())
-    rest = b""
+async def _follow(socket: str, board: str, counts: Counts, at_once: trio.Semaphore) -> None:
+    async with at_once:
+        stream = await trio.open_unix_socket(socket)
+        request = f"GET /v1/bridges/{board}/log?lines=0&follow=1 HTTP/1.1\r\nHost: stmotad\r\n\r\n"
+        await stream.send_all(request.encode())
+        rest = bytes(await stream.receive_some(READ_BYTES))
     newest: int | None = None
     while data := await stream.receive_some(READ_BYTES):
         now_s = time.monotonic()
@@ -56,10 +59,11 @@ async def _follow(socket: str, board: str, counts: Counts) -> None:
 
 async def _run(socket: str, boards: int, each: int, seconds: float) -> Counts:
     counts = Counts()
+    at_once = trio.Semaphore(CONNECT_AT_ONCE)
     with trio.move_on_after(seconds):
         async with trio.open_nursery() as nursery:
             for number in range(boards * each):
-                nursery.start_soon(_follow, socket, f"talker-{number % boards + 1}", counts)
+                nursery.start_soon(_follow, socket, f"talker-{number % boards + 1}", counts, at_once)
     return counts
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 POLL_S = 0.02
+MOST_SAID = 2000
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 SCOPES = ("RUNTIME_DIR", "STATE_HOME", "CONFIG_HOME", "DATA_HOME", "CACHE_HOME")
 
@@ -124,7 +125,7 @@ class Stage:
         )
         seconds = time.monotonic() - began_s
         if ended.returncode:
-            said = (ended.stdout + ended.stderr).decode(errors="backslashreplace")
+            said = (ended.stdout + ended.stderr).decode(errors="backslashreplace")[-MOST_SAID:]
             message = f"{shlex.join(command)}: exit code {ended.returncode}\n{said}"
             raise BenchFailed(message)
         return Ended(seconds, ended.stdout.decode(errors="backslashreplace"))
