@@ -249,6 +249,13 @@ class RealLab:
                 continue
         return found
 
+    def wait_until_nothing_runs(self) -> None:
+        """Wait until the last of those has ended; fails when one stays."""
+        deadline = time.monotonic() + STOP_WITHIN_S
+        while left := self.processes():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+
     def _bridge(self, *arguments: str) -> BridgeProcess:
         bridge = BridgeProcess(self._command(*arguments), self._prints(), self.environment)
         self._keep(bridge)

@@ -8,6 +8,7 @@ import importlib.util
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from stmota_client.client import Client
@@ -43,15 +44,25 @@ def start_daemon(client: Client) -> DaemonGreeting:
     deadline = time.monotonic() + START_WITHIN_S
     while True:
         try:
-            return client.greeting()
+            greeting = client.greeting()
         except ClientError as error:
             if error.problem.code is not ProblemCode.NO_DAEMON:
                 raise
+        else:
+            _see_off(daemon, greeting, deadline)
+            return greeting
         if daemon.poll():
             raise _failed(log, log_start, f"the daemon ended at once with exit code {daemon.returncode}")
         if time.monotonic() > deadline:
             raise _failed(log, log_start, f"the daemon did not answer within {START_WITHIN_S:.0f} s")
         time.sleep(POLL_EVERY_S)
+
+
+def _see_off(daemon: subprocess.Popen[bytes], greeting: DaemonGreeting, deadline: float) -> None:
+    """Wait until our own daemon has seen that another won: it must not wake up after that one was stopped."""
+    if daemon.pid != greeting.pid:
+        with suppress(subprocess.TimeoutExpired):
+            daemon.wait(max(deadline - time.monotonic(), 0))
 
 
 def _check_installed() -> None:
