@@ -17,7 +17,7 @@ from stmota_daemon.subscription import DaemonEvents, Subscription
 from stmota_protocol.api import BridgeEvent, DaemonEvent, LogRecord, MissedEvent
 
 DEFAULT_LINES = 100
-FOLLOWED_EVERY_S = 0.1
+FOLLOWED_EVERY_S = 0.2
 """Between two pieces of a followed log, once the reader has caught up: nobody reads faster, and a piece of
 many records costs little more than a piece of one."""
 MAX_LINES = 1_000_000

@@ -34,7 +34,7 @@ def add_line(log: ConsoleLog, number: int) -> None:
     log.add(Console(number * len(LINE), 0, LINE), ClockMap(0.0, 0.0), UartSettings())
 
 
-async def test_a_stream_of_lines_comes_in_ten_pieces_a_second_and_none_is_lost(
+async def test_a_stream_of_lines_comes_in_few_pieces_a_second_and_none_is_lost(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     log, reader = log_and_reader(tmp_path)
