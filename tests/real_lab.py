@@ -232,7 +232,7 @@ class RealLab:
         """Stop everything, the last first; return what was wrong."""
         self.api.close()
         wrong = [problem for process in reversed(self._processes) if (problem := process.stop()) is not None]
-        for pid, command in self.processes().items():
+        for pid, command in self._left_running().items():
             os.kill(pid, signal.SIGKILL)
             wrong.append(f"left running: {command}")
         return wrong
@@ -251,10 +251,14 @@ class RealLab:
 
     def wait_until_nothing_runs(self) -> None:
         """Wait until the last of those has ended; fails when one stays."""
+        assert self._left_running() == {}
+
+    def _left_running(self) -> dict[int, str]:
+        """Those that are still there after as long as a process may take to end."""
         deadline = time.monotonic() + STOP_WITHIN_S
-        while left := self.processes():
-            assert time.monotonic() < deadline, left
-            time.sleep(0.05)
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        return left
 
     def _bridge(self, *arguments: str) -> BridgeProcess:
         bridge = BridgeProcess(self._command(*arguments), self._prints(), self.environment)
