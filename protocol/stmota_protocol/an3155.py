@@ -215,7 +215,10 @@ def read_memory(address: int, length: int, settings: UartSettings) -> Command:
 
 
 def write_memory(address: int, data: bytes, within_us: int) -> Command:
-    """WRITE MEMORY: 1 to 256 bytes, acknowledged within `within_us` of the last byte once programmed."""
+    """WRITE MEMORY: 1 to 256 bytes; `within_us` is what programming them may take.
+
+    The ACK's own way comes on top of it: an FTDI adapter alone holds a byte for up to 16 ms.
+    """
     if not 1 <= len(data) <= MAX_BLOCK:
         message = f"WRITE MEMORY moves 1 to {MAX_BLOCK} bytes, not {len(data)}"
         raise ValueError(message)
@@ -225,7 +228,7 @@ def write_memory(address: int, data: bytes, within_us: int) -> Command:
         _address(address),
         _ack(),
         Send(packet + bytes((checksum(packet),))),
-        _ack(within_us),
+        _ack(ANSWER_WITHIN_US + within_us),
     )
     return Command(Code.WRITE_MEMORY, steps, address, len(data))
 
@@ -233,7 +236,8 @@ def write_memory(address: int, data: bytes, within_us: int) -> Command:
 def erase(code: int, units: Sequence[int], within_us: int, address: int, length: int) -> Command:
     """ERASE (0x43) or EXTENDED ERASE (0x44) of the given page or sector numbers.
 
-    `within_us` bounds the whole erase; `address` and `length` say what it covers, for people.
+    `within_us` is what the whole erase may take, the ACK's way aside; `address` and `length` say what it
+    covers, for people.
     """
     width, limit = (
         (2, 0xFFF0) if code == Code.EXTENDED_ERASE else (1, 0xFF)
@@ -242,7 +246,11 @@ def erase(code: int, units: Sequence[int], within_us: int, address: int, length:
         message = f"an erase names 1 to {limit} units, not {len(units)}"
         raise ValueError(message)
     packet = b"".join(number.to_bytes(width, "big") for number in (len(units) - 1, *units))
-    steps = (*_opening(Code(code)), Send(packet + bytes((checksum(packet),))), _ack(within_us))
+    steps = (
+        *_opening(Code(code)),
+        Send(packet + bytes((checksum(packet),))),
+        _ack(ANSWER_WITHIN_US + within_us),
+    )
     return Command(Code(code), steps, address, length)
 
 

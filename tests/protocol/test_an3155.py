@@ -44,8 +44,15 @@ def test_write_memory_sends_command_address_and_data_each_with_its_checksum() ->
         bytes.fromhex("08 00 04 00 0c"),
         bytes.fromhex("03 01 02 03 04 07"),
     ]
-    assert command.steps[-1] == Expect(0x79, 25_600)
+    assert command.steps[-1] == Expect(0x79, 525_600)
     assert str(command) == "WRITE MEMORY 0x08000400, 4 bytes"
+
+
+def test_an_acknowledgement_that_an_adapter_holds_back_is_waited_for() -> None:
+    for command in (an3155.write_memory(0, bytes(4), 13_500), an3155.erase(0x43, [0], 13_500, 0, 1024)):
+        acknowledgement = command.steps[-1]
+        assert isinstance(acknowledgement, Expect)
+        assert acknowledgement.within_us >= 13_500 + 16_000  # FTDI's latency timer
 
 
 def test_every_packet_is_acknowledged_before_the_next_is_sent() -> None:
