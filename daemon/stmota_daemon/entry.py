@@ -6,8 +6,8 @@ bridge has decides what can be done; a board without them is asked for by hand.
 
 from dataclasses import dataclass, field
 
-from stmota_daemon.trouble import errors_text
 from stmota_protocol import an3155
+from stmota_protocol.answers import errors_text
 from stmota_protocol.api import Problem, ProblemCode
 from stmota_protocol.steps import (
     Batch,

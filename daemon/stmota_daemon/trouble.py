@@ -1,10 +1,9 @@
 """What went wrong on the wire between the edge and the chip, in words that say which step and what came."""
 
 from stmota_protocol.an3155 import NACK, Command
+from stmota_protocol.answers import what_came
 from stmota_protocol.api import Problem, ProblemCode
-from stmota_protocol.steps import Cause, Expect, LineErrors, Outcome, Receive, ReceiveCounted, Result
-
-_PARTS = ("the command", "the address or count", "the data")
+from stmota_protocol.steps import Cause, Expect, Result
 
 
 class Trouble(Exception):
@@ -14,7 +13,7 @@ class Trouble(Exception):
         self.command = command
         self.step = step
         self.result = result
-        super().__init__(f"{command}: {what_came(command, step, result)}")
+        super().__init__(f"{command}: {what_came(step, command.steps[step], result)}")
 
     @property
     def was_refused(self) -> bool:
@@ -38,48 +37,6 @@ class Trouble(Exception):
             expected="ACK (0x79)" if isinstance(self.command.steps[self.step], Expect) else None,
             got="nothing" if result.got is None else f"0x{result.got:02X}",
         )
-
-
-def what_came(command: Command, step: int, result: Result) -> str:
-    """Say what came instead: `no answer to the data in 0.5 s`, `NACK (0x1F) in answer to the address`."""
-    if result.outcome is Outcome.ABORTED:
-        return "aborted"
-    part = _PARTS[min(step // 2, len(_PARTS) - 1)]
-    said = {
-        Cause.SILENCE: f"no answer to {part} in {_within_s(command, step):g} s",
-        Cause.WRONG_BYTE: _wrong_byte(result.got, part),
-        Cause.ECHO: "the line did not return what was sent; is it really a half-duplex line with echo?",
-        Cause.CAP: f"the chip announced {result.got} bytes, more than its reply can have",
-        Cause.UNSUPPORTED: "the bridge cannot execute this step",
-        Cause.PORT: "the bridge's serial port failed; was its adapter unplugged?",
-    }
-    text = said.get(result.cause, "the batch failed") if result.cause else "the reply was garbled"
-    return text + errors_text(result.errors)
-
-
-def _wrong_byte(got: int | None, part: str) -> str:
-    if got is None:
-        return f"a wrong byte in answer to {part}"
-    name = "NACK (0x1F)" if got == NACK else f"0x{got:02X} instead of ACK"
-    return f"{name} in answer to {part}"
-
-
-def _within_s(command: Command, step: int) -> float:
-    awaited = command.steps[step]
-    if isinstance(awaited, Expect | Receive | ReceiveCounted):
-        return round(awaited.within_us / 1e6, 2)
-    return 0.0
-
-
-def errors_text(errors: LineErrors) -> str:
-    """` (3 parity errors, 1 overrun)`, or nothing."""
-    kinds = (
-        (errors.parity, "parity error"),
-        (errors.framing, "framing error"),
-        (errors.overrun, "overrun"),
-    )
-    found = [f"{count} {kind}{'s' if count > 1 else ''}" for count, kind in kinds if count]
-    return f" ({', '.join(found)})" if found else ""
 
 
 def _remedy(result: Result) -> str:
