@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 from functools import cache
 
+from stmota_protocol import stm32_crc
 from stmota_protocol.steps import (
     Batch,
     Discard,
@@ -37,6 +38,9 @@ ANSWER_WITHIN_US = 500_000
 """A command without work is answered at once (0.16 to 0.4 ms measured); the bound is stm32flash's figure."""
 SYNC_EVERY_US = 20_000
 """Pause between two 0x7F: longer than any answer but that of an F105 with PA9 high (105 ms)."""
+CHECKSUM_WORD_US = 16
+"""GET CHECKSUM, each 32-bit word: the CRC unit takes 4 clocks (reference manuals, CRC; from memory) and the
+loop around it some tens, at 8 MHz or more; no figure in ST's documents, so generous."""
 READ_MARGIN_US = 200_000
 """What a read may take beyond its bytes' wire time: no figure in ST's documents, so generous."""
 
@@ -68,9 +72,9 @@ class Code(IntEnum):
 
 
 ERASES = frozenset({Code.ERASE, Code.EXTENDED_ERASE})
-_PER_BATCH = {Code.WRITE_MEMORY: 8, Code.READ_MEMORY: 8}
-"""2 KiB in 256-byte blocks, a page of most families: 0.2 s at 115200 baud, so that an abort is soon heard. An
-erase, which may take seconds, is a batch of its own."""
+_PER_BATCH = {Code.WRITE_MEMORY: 8, Code.READ_MEMORY: 8, Code.GET_CHECKSUM: 16}
+"""2 KiB in 256-byte blocks, a page of most families: 0.2 s at 115200 baud, so that an abort is soon heard; a
+checksum takes some 5 ms a page. An erase, which may take seconds, is a batch of its own."""
 
 
 class BadReply(ValueError):
@@ -123,8 +127,8 @@ def _opening(code: Code) -> tuple[Step, ...]:
     return Send(bytes((code, code ^ 0xFF))), _ack()
 
 
-def _address(address: int) -> Send:
-    packet = address.to_bytes(4, "big")
+def _number(number: int) -> Send:
+    packet = number.to_bytes(4, "big")
     return Send(packet + bytes((checksum(packet),)))
 
 
@@ -205,7 +209,7 @@ def read_memory(address: int, length: int, settings: UartSettings) -> Command:
     count = length - 1
     steps = (
         *_opening(Code.READ_MEMORY),
-        _address(address),
+        _number(address),
         _ack(),
         Send(bytes((count, count ^ 0xFF))),
         _ack(),
@@ -225,7 +229,7 @@ def write_memory(address: int, data: bytes, within_us: int) -> Command:
     packet = bytes((len(data) - 1,)) + data
     steps = (
         *_opening(Code.WRITE_MEMORY),
-        _address(address),
+        _number(address),
         _ack(),
         Send(packet + bytes((checksum(packet),))),
         _ack(ANSWER_WITHIN_US + within_us),
@@ -256,7 +260,31 @@ def erase(code: int, units: Sequence[int], within_us: int, address: int, length:
 
 def go(address: int) -> Command:
     """GO: the ROM loads the stack pointer from `address` and jumps to the word behind it."""
-    return Command(Code.GO, (*_opening(Code.GO), _address(address), _ack()), address)
+    return Command(Code.GO, (*_opening(Code.GO), _number(address), _ack()), address)
+
+
+def get_checksum(address: int, length: int) -> Command:
+    """GET CHECKSUM: the chip's CRC-32 over `length` bytes, both multiples of 4 (`stm32_crc.crc32`).
+
+    AN3155, "Get Checksum": from protocol 3.3 on, and only where GET lists it. (stm32flash 0.7 sends an older,
+    shorter form.)
+    """
+    if length < 4 or length % 4 or address % 4:
+        message = f"GET CHECKSUM covers whole 32-bit words, not {length} bytes at 0x{address:08X}"
+        raise ValueError(message)
+    packets = (address, length // 4, stm32_crc.POLYNOMIAL, stm32_crc.INITIAL)
+    asked = tuple(step for number in packets for step in (_number(number), _ack()))
+    done = _ack(ANSWER_WITHIN_US + length // 4 * CHECKSUM_WORD_US)
+    reply = Receive(5, ANSWER_WITHIN_US)
+    return Command(Code.GET_CHECKSUM, (*_opening(Code.GET_CHECKSUM), *asked, done, reply), address, length)
+
+
+def parse_get_checksum(data: bytes) -> int:
+    """Parse the CRC and its checksum. Raises `BadReply`."""
+    if len(data) != 5 or checksum(data):
+        message = f"GET CHECKSUM answered {data.hex(' ') or 'nothing'}: no CRC with its checksum"
+        raise BadReply(message)
+    return int.from_bytes(data[:4], "big")
 
 
 def followed_by(command: Command, *steps: Step) -> Command:

@@ -54,6 +54,8 @@ class BoardSetup:
     """Without, the ROM's start-up takes longer on some families."""
     carries_parity: bool = True
     """False behind a pty, which knows no parity."""
+    has_checksum: bool = False
+    """Whether its ROM has GET CHECKSUM: which real ones list it, no table says."""
 
 
 class VirtualBoard:

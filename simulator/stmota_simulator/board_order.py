@@ -22,6 +22,7 @@ class BoardOrder:
     faults: Sequence[str] = ()
     has_slow_flash: bool = False
     heartbeat_ms: int | None = None
+    has_checksum: bool = False
 
     def make(self, serial: str, *, boot0: bool = False, carries_parity: bool = True) -> VirtualBoard:
         """Make one such board. Raises a `SimulatorError` for what there is not, OSError for the file."""
@@ -35,6 +36,7 @@ class BoardOrder:
             faults=parse_faults(self.faults),
             is_slow=self.has_slow_flash,
             heartbeat_ms=self.heartbeat_ms,
+            has_checksum=self.has_checksum,
             boot0=boot0,
             carries_parity=carries_parity,
         )

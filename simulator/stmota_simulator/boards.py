@@ -14,6 +14,9 @@ from stmota_simulator.faults import Faults
 from stmota_simulator.flash import Flash
 from stmota_simulator.options import OptionBytes
 
+CHECKSUM_PROTOCOL = 0x33
+"""The first that may have GET CHECKSUM (AN3155)."""
+
 
 class BoardOptions(TypedDict, total=False):
     """What `make_board` takes; `BoardSetup` says what each means."""
@@ -31,6 +34,7 @@ class BoardOptions(TypedDict, total=False):
     heartbeat_ms: int | None
     has_crystal: bool
     carries_parity: bool
+    has_checksum: bool
 
 
 def make_board(chip: str, **options: Unpack[BoardOptions]) -> VirtualBoard:
@@ -48,7 +52,10 @@ def make_board(chip: str, **options: Unpack[BoardOptions]) -> VirtualBoard:
     flash = _make_flash(model, setup)
     if setup.image:
         flash.preload(setup.image)
-    board = VirtualBoard(model, _find_rom(model, setup.bootloader_version), flash, option_bytes, setup)
+    rom = _find_rom(model, setup.bootloader_version)
+    if setup.has_checksum:
+        rom = replace(rom, protocol=max(rom.protocol, CHECKSUM_PROTOCOL), has_checksum=True)
+    board = VirtualBoard(model, rom, flash, option_bytes, setup)
     board.set_lines(Line.BOOT0, Line.BOOT0 if setup.boot0 else Line(0), 0)
     board.power_on(0)
     return board

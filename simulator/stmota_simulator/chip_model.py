@@ -194,6 +194,8 @@ class RomModel:
     ram_reserved: tuple[Range, ...]
     """RAM that the ROM uses itself: writes there are refused."""
     quirks: frozenset[Quirk] = frozenset()
+    has_checksum: bool = False
+    """Whether it has GET CHECKSUM: some ROMs from protocol 3.3 on (AN3155); no table says which."""
 
     @property
     def id_byte(self) -> int:

@@ -38,6 +38,9 @@ Heartbeat = Annotated[
     int | None,
     typer.Option("--heartbeat-ms", min=0, help="Between the application's lines, whatever its image says."),
 ]
+Checksum = Annotated[
+    bool, typer.Option("--get-checksum", help="A ROM with GET CHECKSUM; which real ones have it, GET says.")
+]
 FAULTS = "\b\nFaults:\n" + "\n".join(f"  {line}" for line in faults_help().splitlines())
 
 
@@ -71,6 +74,7 @@ def bridge(  # noqa: PLR0913 - an argument is an option of the command
     fault: Fault = None,
     slow_flash: Slow = False,
     heartbeat_ms: Heartbeat = None,
+    get_checksum: Checksum = False,
     no_mdns: Annotated[bool, typer.Option("--no-mdns", help="Do not announce it.")] = False,
 ) -> None:
     """Simulate a board behind a bridge on the network, announced by mDNS.
@@ -83,7 +87,10 @@ def bridge(  # noqa: PLR0913 - an argument is an option of the command
     from stmota_simulator.bridge_command import BridgeOrder, run_bridges  # noqa: PLC0415
 
     options = [*(option or []), *([f"nBOOT_SEL={nboot_sel}"] if nboot_sel is not None else [])]
-    board = BoardOrder(chip, flash, rdp, options, bootloader_version, fault or [], slow_flash, heartbeat_ms)
+    faults = fault or []
+    board = BoardOrder(
+        chip, flash, rdp, options, bootloader_version, faults, slow_flash, heartbeat_ms, get_checksum
+    )
     _run(lambda: run_bridges(BridgeOrder(board, name, count, listen, rtt_ms, jitter_ms, not no_mdns)))
 
 
@@ -102,6 +109,7 @@ def board(  # noqa: PLR0913 - an argument is an option of the command
     fault: Fault = None,
     slow_flash: Slow = False,
     heartbeat_ms: Heartbeat = None,
+    get_checksum: Checksum = False,
 ) -> None:
     """Simulate only a board's UART, on a pty, in its bootloader from the start.
 
@@ -114,8 +122,9 @@ def board(  # noqa: PLR0913 - an argument is an option of the command
     from stmota_simulator.board_order import BoardOrder  # noqa: PLC0415 - as above
     from stmota_simulator.pty_board import run_pty_board  # noqa: PLC0415
 
+    faults = fault or []
     order = BoardOrder(
-        chip, flash, rdp, option or [], bootloader_version, fault or [], slow_flash, heartbeat_ms
+        chip, flash, rdp, option or [], bootloader_version, faults, slow_flash, heartbeat_ms, get_checksum
     )
     _run(lambda: run_pty_board(order, pty))
 

@@ -7,6 +7,7 @@ from stmota_protocol.steps import Parity
 from stmota_simulator.chip_model import ChipModel, Quirk, RomModel
 from stmota_simulator.cpu import Effect, Ending, Jump, Listen, MeasureBaud, Program, Send, SystemReset, Work
 from stmota_simulator.memory import Memory
+from stmota_simulator.rom_checksum import get_checksum
 from stmota_simulator.rom_erase import RomErase
 
 ACK = 0x79  # AN3155 §3
@@ -23,6 +24,7 @@ READ, GO, WRITE = 0x11, 0x21, 0x31
 ERASE, EXTENDED_ERASE = 0x43, 0x44
 WRITE_PROTECT, WRITE_UNPROTECT = 0x63, 0x73
 READOUT_PROTECT, READOUT_UNPROTECT = 0x82, 0x92
+GET_CHECKSUM = 0xA1
 
 OPEN_AT_RDP_1 = frozenset({GET, GET_VERSION, GET_ID, READOUT_UNPROTECT})  # AN3155 §3, RDP 1
 PARALLELISM_REGISTER = 0xFFFF_0000
@@ -68,6 +70,8 @@ class Rom:
             READOUT_PROTECT: self._readout_protect,
             READOUT_UNPROTECT: self._readout_unprotect,
         }
+        if rom.has_checksum:
+            self._commands[GET_CHECKSUM] = lambda: get_checksum(self._packet, memory)
 
     def program(self, start_up_us: int) -> Program:
         """From the release of NRST on."""

@@ -156,3 +156,29 @@ def test_pack_mixes_no_kinds_and_leaves_each_erase_alone() -> None:
     reads = [an3155.read_memory(0, 256, ROM) for _ in range(2)]
     found = list(an3155.pack([*erases, *writes, *reads], 1 << 20))
     assert [packed.commands for packed in found] == [(erases[0],), (erases[1],), tuple(writes), tuple(reads)]
+
+
+def test_get_checksum_sends_address_words_polynomial_and_initial_value() -> None:
+    command = an3155.get_checksum(0x08000400, 2048)
+    assert sent(command) == [
+        bytes.fromhex("a1 5e"),
+        bytes.fromhex("08 00 04 00 0c"),
+        bytes.fromhex("00 00 02 00 02"),
+        bytes.fromhex("04 c1 1d b7 6f"),
+        bytes.fromhex("ff ff ff ff 00"),
+    ]
+    assert command.steps[-2:] == (Expect(0x79, 508_192), Receive(5, 500_000))
+    assert str(command) == "GET CHECKSUM 0x08000400, 2048 bytes"
+
+
+@pytest.mark.parametrize(("address", "length"), [(0, 0), (0, 6), (2, 4)])
+def test_get_checksum_covers_whole_words(address: int, length: int) -> None:
+    with pytest.raises(ValueError, match=f"whole 32-bit words, not {length} bytes"):
+        an3155.get_checksum(address, length)
+
+
+def test_the_checksum_has_a_checksum() -> None:
+    assert an3155.parse_get_checksum(bytes.fromhex("df 8a 8a 2b f4")) == 0xDF8A8A2B
+    for wrong in ("df 8a 8a 2b f5", "df 8a 8a 2b", ""):
+        with pytest.raises(an3155.BadReply, match="GET CHECKSUM answered " + (wrong or "nothing")):
+            an3155.parse_get_checksum(bytes.fromhex(wrong))
