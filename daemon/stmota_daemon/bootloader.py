@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from itertools import chain
 
+from stmota_daemon.caution import with_caution
 from stmota_daemon.entry import (
     BY_HAND_REPEATS,
     QUICK_REPEATS,
@@ -25,6 +26,8 @@ from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol import an3155
 from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.chips.defects import DefectKind
+from stmota_protocol.chips.traits import Traits
 from stmota_protocol.steps import Batch, Cause, Line, Outcome, Result, Unclaimed
 
 LINK_WITHIN_S = 10.0
@@ -42,11 +45,16 @@ class Bootloader:
         self.settings = an3155.rom_uart(baud)
         self.version = 0
         self.commands: frozenset[int] = frozenset()
+        self.has_miscounted_get = False
+        self.traits: Traits | None = None
+        """The ROM's habits, once the chip is known."""
         self._board = board
         self._report = report
         self._link: Link | None = None
         self._run: Run | None = None
         self._link_within_s = LINK_WITHIN_S
+        self._has_read = False
+        """Whether READ MEMORY was used since the chip's reset."""
 
     @property
     def is_attached(self) -> bool:
@@ -80,7 +88,7 @@ class Bootloader:
             attempt += 1
             if not heard.noise and not heard.nacks and attempt == 2:
                 break  # 6 s of silence: a third reset would hear the same
-        raise WorkFailed(heard.problem(self.link.identity.lines))
+        raise WorkFailed(with_caution(heard.problem(self.link.identity.lines), self.traits))
 
     async def attach(self) -> Link:
         """Take the board's link as it is now, or wait for it. Raises `WorkFailed` (`UNREACHABLE`)."""
@@ -110,6 +118,7 @@ class Bootloader:
         return False
 
     async def _try_sync(self, link: Link, repeats: int) -> Result:
+        self._has_read = False
         batch = into_bootloader(link.identity.lines, self.settings, repeats)
         return await self._open_run(link).execute(batch)
 
@@ -130,6 +139,7 @@ class Bootloader:
                 continue
             else:
                 self.version, self.commands = reply.version, reply.commands
+                self.has_miscounted_get = reply.is_miscounted
                 return True
         return False
 
@@ -141,6 +151,7 @@ class Bootloader:
         the ROM idle, AN3155 §3), or `LinkLost`.
         """
         packed = an3155.packed(command)
+        self._has_read |= command.code is an3155.Code.READ_MEMORY
         result = await self._usable_run().execute(packed.batch)
         _, trouble = self._judged(packed, result)
         if trouble is None and result.errors:
@@ -170,6 +181,7 @@ class Bootloader:
                 if trouble is not None:
                     raise trouble
             if packed is not None:
+                self._has_read |= packed.commands[0].code is an3155.Code.READ_MEMORY
                 run.submit(packed.batch)
                 waiting.append(packed)
 
@@ -192,6 +204,11 @@ class Bootloader:
         """After a NACK: drop a second one that some ROMs send (protocol.md §6: F05x, F2, F40x, L1)."""
         await self._usable_run().execute(Batch(an3155.realign()[1:]))
 
+    async def forget_reads(self) -> None:
+        """Before writing: reset a ROM that spoils a write which follows a read. Raises as `enter` does."""
+        if self._has_read and self.traits is not None and self.traits.has(DefectKind.WRITE_AFTER_READ):
+            await self.enter()
+
     def abort(self) -> None:
         """End what the edge has in hand. Never raises, never waits."""
         if self._run is not None:
@@ -208,12 +225,15 @@ class Bootloader:
         lines, console = link.identity.lines, self._board.console
         if go_address is None:
             result = await run.execute(into_application(lines, console))
+            run.end()
         else:
-            result = await run.execute(jump_to_application(lines, go_address, console))
-        run.end()
-        if go_address is not None and not result.is_done:
-            low_steps = 1 if lines & Line.BOOT0 else 0
-            raise Trouble(an3155.go(go_address), max((result.failed_step or 0) - low_steps, 0), result)
+            lacks_ack = self.traits is not None and self.traits.has(DefectKind.GO_FIRST_ACK)
+            go = an3155.go(go_address, has_first_ack=not lacks_ack)
+            result = await run.execute(jump_to_application(lines, go, console))
+            run.end()
+            if not result.is_done:
+                low_steps = 1 if lines & Line.BOOT0 else 0
+                raise Trouble(go, max((result.failed_step or 0) - low_steps, 0), result)
         _check_edge(result, console.baud)
 
     async def stay(self) -> None:

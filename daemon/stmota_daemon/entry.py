@@ -46,8 +46,9 @@ RESET_BOTH = Line.NRST | Line.BOOT0
 def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
     """Reset with BOOT0 high, as far as the lines are there, and sync."""
     # What the pins did at reset is no answer; and a line that never is quiet must not hold us up.
-    settled = Discard(quiet_us=1_000, within_us=50_000)
-    return Batch((*_reset_with_boot0_high(lines, settings), settled, *an3155.synchronise(repeats)))
+    silent = Discard(quiet_us=1_000, within_us=50_000)
+    sync = an3155.synchronise(repeats)
+    return Batch((*_reset_with_boot0_high(lines, settings), silent, *sync, an3155.settled(settings)))
 
 
 def _reset_with_boot0_high(lines: Line, settings: UartSettings) -> tuple[Step, ...]:
@@ -75,9 +76,9 @@ def without_reset(lines: Line, console: UartSettings) -> Batch:
     return Batch((*_boot0_low(lines), Configure(console)))
 
 
-def jump_to_application(lines: Line, address: int, console: UartSettings) -> Batch:
+def jump_to_application(lines: Line, go: an3155.Command, console: UartSettings) -> Batch:
     """GO, with BOOT0 low for the resets to come; then the console's UART."""
-    return Batch((*_boot0_low(lines), *an3155.go(address).steps, Configure(console)))
+    return Batch((*_boot0_low(lines), *go.steps, Configure(console)))
 
 
 def _boot0_low(lines: Line) -> tuple[Step, ...]:
@@ -147,7 +148,8 @@ class Heard:
             f"nothing came back{by_hand}",
             "is the board powered, ground joined, the bridge's TX on the chip's bootloader RX (PA10 on most)"
             " and its RX on the chip's TX (PA9), NRST and BOOT0 wired? Chips with nBOOT_SEL, nSWBOOT0,"
-            " BOOT_LOCK or TZEN may ignore BOOT0, and RDP level 2 has no bootloader",
+            " BOOT_LOCK or TZEN may ignore BOOT0, and RDP level 2 has no bootloader. Some C0 and U031"
+            " hang after a reset with empty flash until a power cycle (docs/rom-defects.md)",
             "nothing",
         )
 

@@ -17,7 +17,8 @@ from stmota_daemon.programming import Programming
 from stmota_daemon.target import Target, describe, identify
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Board, Report, WorkFailed
-from stmota_protocol.api import FlashOptions, FlashReport, Phase
+from stmota_protocol.an3155 import BadReply
+from stmota_protocol.api import FlashOptions, FlashReport, Phase, Problem, ProblemCode
 from stmota_protocol.plan import FlashPlan
 
 CLEAN_UP_WITHIN_S = 5.0
@@ -35,9 +36,7 @@ async def flash(board: Board, report: Report, image_file: bytes, options: FlashO
         plan = checked_plan(target, file, options, report)
         programming = Programming(bootloader, report, target, plan, verify=options.verify)
         await programming.run()
-        ending = await end_flash(
-            board, bootloader, report, target, plan.first_unit.address, start=options.start
-        )
+        ending = await end_flash(board, bootloader, report, target, plan.last_block, start=options.start)
     except BaseException:
         await reset_quietly(bootloader)
         raise
@@ -55,11 +54,18 @@ async def recognise(bootloader: Bootloader, report: Report) -> Target:
             return await identify(bootloader)
         except LinkLost:
             report.note("the link to the bridge was lost; waiting for it", warning=True)
-        except Trouble as trouble:
+        except (Trouble, BadReply) as trouble:
             if attempt == ATTEMPTS:
-                raise WorkFailed(trouble.problem()) from trouble
+                raise WorkFailed(_unidentified(trouble)) from trouble
             report.note(f"{trouble}; once more", warning=True)
             attempt += 1
+
+
+def _unidentified(trouble: Trouble | BadReply) -> Problem:
+    if isinstance(trouble, Trouble):
+        return trouble.problem()
+    remedy = "check ground and the length of the wires, or try a lower --baud"
+    return Problem(code=ProblemCode.FAILED, message=str(trouble), remedy=remedy, step="identify")
 
 
 async def reset_quietly(bootloader: Bootloader) -> None:

@@ -59,9 +59,13 @@ class Programming:
         """Do all of it. Raises `WorkFailed`."""
         while not self._is_finished:
             try:
+                if self._to_write:
+                    await self._bootloader.forget_reads()
                 await self._stream(self._left_but_the_last_block())
                 await self._compare_doubtful()
                 if not (self._to_erase or self._to_write or self._to_verify):
+                    if not self._last_written:
+                        await self._bootloader.forget_reads()
                     await self._stream(self._left_of_the_last_block())
                     await self._compare_doubtful()
             except (Trouble, LinkLost) as trouble:

@@ -11,6 +11,7 @@ from stmota_protocol import an3155
 from stmota_protocol.api import Problem, ProblemCode, TargetInfo
 from stmota_protocol.chips import Chip, Dialect, RegisterRead, chip_by_product_id
 from stmota_protocol.chips.boot import boot_options
+from stmota_protocol.chips.defects import DefectKind
 from stmota_protocol.chips.option_bytes import option_reads
 from stmota_protocol.chips.protection import read_protection, write_protection
 from stmota_protocol.chips.registers import flash_size_from, unique_id_from
@@ -58,9 +59,13 @@ class Target:
 async def identify(bootloader: Bootloader) -> Target:
     """Read all of it.
 
-    Raises `WorkFailed` (`WRONG_CHIP`) for a chip that is not in the table, `Trouble`, `LinkLost`.
+    Raises `WorkFailed` (`WRONG_CHIP`) for a chip that is not in the table, `Trouble`, `BadReply`, `LinkLost`.
     """
     chip = await _chip(bootloader)
+    bootloader.traits = traits(chip, None)
+    if bootloader.has_miscounted_get and not bootloader.traits.has(DefectKind.MISCOUNTED_GET):
+        message = f"GET announced two bytes more than came, which {chip.name} does not do: two were lost"
+        raise an3155.BadReply(message)
     where = [RegisterRead(chip.flash_start, VECTORS_BYTES)]
     where += [read for read in (chip.size_read, chip.uid_read) if read is not None]
     if chip.bootloader_id is not None:
@@ -69,9 +74,10 @@ async def identify(bootloader: Bootloader) -> Target:
     held = await read_several(bootloader, [*where, *options])
     rom_id = held.get(RegisterRead(chip.bootloader_id, 1)) if chip.bootloader_id is not None else None
     rom_version = rom_id[0] if rom_id else None
+    bootloader.traits = traits(chip, rom_version)
     return Target(
         chip=chip,
-        traits=traits(chip, rom_version),
+        traits=bootloader.traits,
         protocol_version=bootloader.version,
         rom_version=rom_version,
         commands=bootloader.commands,
@@ -124,16 +130,20 @@ async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) ->
                 await bootloader.settle()
                 continue
             attempts += 1
-            if attempts % ATTEMPTS == 0:
+            if attempts % ATTEMPTS == 0 or _is_silent_on_bad_addresses(bootloader):
                 left.pop(0)
             await bootloader.enter()
     return held
 
 
+def _is_silent_on_bad_addresses(bootloader: Bootloader) -> bool:
+    return bootloader.traits is not None and bootloader.traits.has(DefectKind.SILENT_ADDRESS)
+
+
 def describe(target: Target) -> TargetInfo:
     """What a person or a program is told of the chip."""
     chip = target.chip
-    notes = [text for text in (chip.notes, *target.traits.defects) if text]
+    notes = [text for text in (chip.notes, *(defect.text for defect in target.traits.defects)) if text]
     if chip.single_source:
         notes.append("only one source has this chip's figures; treat them with doubt")
     rom = f", ROM {target.rom_version >> 4}.{target.rom_version & 0xF}" if target.rom_version else ""

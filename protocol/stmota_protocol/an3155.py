@@ -41,6 +41,8 @@ SYNC_EVERY_US = 20_000
 CHECKSUM_WORD_US = 16
 """GET CHECKSUM, each 32-bit word: the CRC unit takes 4 clocks (reference manuals, CRC; from memory) and the
 loop around it some tens, at 8 MHz or more; no figure in ST's documents, so generous."""
+FIRST_ACK_WITHIN_US = 20_000
+"""For an ACK that a ROM may leave out: longer than any measured, and an FTDI adapter's 16 ms."""
 READ_MARGIN_US = 200_000
 """What a read may take beyond its bytes' wire time: no figure in ST's documents, so generous."""
 
@@ -144,6 +146,11 @@ def synchronise(repeats: int) -> tuple[Step, ...]:
     )
 
 
+def settled(settings: UartSettings) -> Step:
+    """Drop what follows the sync's ACK: some ROMs send a second one (L412 V13.1, AN2606)."""
+    return Discard(max(2_000, settings.wire_time_us(3)), within_us=50_000)
+
+
 def realign() -> tuple[Step, ...]:
     """One byte that completes a half-received command as an illegal one, and drop the NACK.
 
@@ -168,6 +175,8 @@ class GetReply:
 
     version: int
     commands: frozenset[int]
+    is_miscounted: bool = False
+    """The count is two too high: the ROM 9.0 of the H74x, or two bytes were lost."""
 
 
 def parse_get(data: bytes) -> GetReply:
@@ -176,10 +185,14 @@ def parse_get(data: bytes) -> GetReply:
         message = f"GET answered {data.hex(' ') or 'nothing'}: no list that ends in ACK"
         raise BadReply(message)
     version, commands = data[1], frozenset(data[2:-1])
+    surplus = data[0] - len(data[2:-1])
     if Code.GET not in commands:
         message = f"GET answered {data.hex(' ')}: its list lacks GET itself"
         raise BadReply(message)
-    return GetReply(version, commands)
+    if surplus not in {0, 2}:
+        message = f"GET answered {data.hex(' ')}: it announced {data[0] + 1} bytes and sent {len(data) - 2}"
+        raise BadReply(message)
+    return GetReply(version, commands, is_miscounted=surplus == 2)
 
 
 def get_id() -> Command:
@@ -258,9 +271,15 @@ def erase(code: int, units: Sequence[int], within_us: int, address: int, length:
     return Command(Code(code), steps, address, length)
 
 
-def go(address: int) -> Command:
-    """GO: the ROM loads the stack pointer from `address` and jumps to the word behind it."""
-    return Command(Code.GO, (*_opening(Code.GO), _number(address), _ack()), address)
+def go(address: int, *, has_first_ack: bool = True) -> Command:
+    """GO: the ROM loads the stack pointer from `address` and jumps to the word behind it.
+
+    Without `has_first_ack` the command's own ACK may be missing.
+    """
+    opening = _opening(Code.GO)
+    if not has_first_ack:
+        opening = (opening[0], Expect(ACK, FIRST_ACK_WITHIN_US, on_silence=OnSilence.GO_ON))
+    return Command(Code.GO, (*opening, _number(address), _ack()), address)
 
 
 def get_checksum(address: int, length: int) -> Command:

@@ -66,6 +66,7 @@ class Chip:
         self._cpu: Cpu | None = None
         self._nrst = True
         self._boot0 = False
+        self._hangs = False
 
     def run_until(self, to_us: int) -> None:
         """Let the core run up to a time."""
@@ -93,6 +94,7 @@ class Chip:
         self.memory.clear_ram()
         if on:
             self._load_options()
+            self._hangs = False
             self._release(at_us)
 
     def set_nrst(self, *, level: bool, at_us: int) -> None:
@@ -103,6 +105,7 @@ class Chip:
         if self.state is State.OFF:
             return
         if level:
+            self._hangs |= Quirk.HANGS_WHEN_EMPTY in self.rom.quirks and self.memory.flash.is_empty()
             self._release(at_us)
         else:
             self._stop(at_us)
@@ -132,7 +135,10 @@ class Chip:
         self.resets += 1
         if self.model.options.loading is OptionLoading.AT_RESET:
             self.memory.options.load()
-        self._start(at_us)
+        if self._hangs:
+            self.state = State.DEAD
+        else:
+            self._start(at_us)
 
     def _reset_by_rom(self, reset: SystemReset, at_us: int) -> None:
         self.resets += 1

@@ -178,6 +178,12 @@ class Quirk(Enum):
     GET_COUNTS_WRONG = "GET announces 13 and sends 11"
     BANK_2_ERASE_EARLY = "ERASE of bank 2 is acknowledged before it is done"
     BANK_ERASE_BROKEN = "ERASE of a whole bank does nothing"
+    BANK_2_LISTS_FAIL = "of a list of several pages those in bank 2 are not erased"
+    SYNC_ACKED_TWICE = "0x7F is acknowledged twice"
+    GO_WANTS_LOW_STACK = "GO does nothing where the stack begins in the last 16 bytes of RAM"
+    RAM_REFUSED = "READ, WRITE and GO of RAM are refused"
+    WRITE_AFTER_READ_LOSES = "a WRITE after a READ loses its first 32 bytes"
+    HANGS_WHEN_EMPTY = "a reset with empty flash hangs the chip until its supply fails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +200,8 @@ class RomModel:
     ram_reserved: tuple[Range, ...]
     """RAM that the ROM uses itself: writes there are refused."""
     quirks: frozenset[Quirk] = frozenset()
+    sync_reply_us: int = 300
+    """From 0x7F to 0x79: 0.16 to 0.4 ms were measured at 115200 (protocol.md §8)."""
     has_checksum: bool = False
     """Whether it has GET CHECKSUM: some ROMs from protocol 3.3 on (AN3155); no table says which."""
 

@@ -12,8 +12,6 @@ from stmota_simulator.rom_erase import RomErase
 
 ACK = 0x79  # AN3155 §3
 NACK = 0x1F
-SYNC_REPLY_US = 300
-"""From 0x7F to 0x79: 0.16 to 0.4 ms were measured at 115200 (protocol.md §8)."""
 REACTION_US = 20
 """From the last byte of a packet to the reply; a few hundred instructions. Our choice, no source."""
 OPTION_PROGRAM_US = 25_000
@@ -24,6 +22,9 @@ READ, GO, WRITE = 0x11, 0x21, 0x31
 ERASE, EXTENDED_ERASE = 0x43, 0x44
 WRITE_PROTECT, WRITE_UNPROTECT = 0x63, 0x73
 READOUT_PROTECT, READOUT_UNPROTECT = 0x82, 0x92
+LOST_AFTER_READ_BYTES = 32
+"""What an H72x loses of a write that follows a read: a flash word (community.st.com, thread 795174)."""
+HIGH_STACK_BYTES = 16  # H74x 9.x: the stack must begin below the end of RAM - 16 (AN2606)
 GET_CHECKSUM = 0xA1
 
 OPEN_AT_RDP_1 = frozenset({GET, GET_VERSION, GET_ID, READOUT_UNPROTECT})  # AN3155 §3, RDP 1
@@ -56,6 +57,8 @@ class Rom:
         self._erase = RomErase(chip, rom, memory.flash, now_us)
         self._writes_fail = False
         """A misaligned write makes all later ones fail, until reset (AN2606)."""
+        self._has_read = False
+        """Whether READ was done and no WRITE since."""
         erase = EXTENDED_ERASE if rom.has_extended_erase else ERASE
         self._commands: dict[int, Callable[[], Part]] = {
             GET: self._get,
@@ -77,8 +80,8 @@ class Rom:
         """From the release of NRST on."""
         yield Work(start_up_us)
         yield MeasureBaud(Parity.EVEN, self._chip.fastest_baud)
-        yield Work(SYNC_REPLY_US)
-        yield Send(bytes([ACK]))
+        yield Work(self._rom.sync_reply_us)
+        yield Send(bytes([ACK]) * (2 if self._has(Quirk.SYNC_ACKED_TWICE) else 1))
         while True:
             code, complement = yield Listen(2)
             ending = yield from self._obey(code, complement)
@@ -139,15 +142,21 @@ class Rom:
 
     def _read(self) -> Part:
         yield Send(bytes([ACK]))
-        address = yield from self._address(lambda address: self._memory.read(address, 1) is not None)
+        address = yield from self._address(self._may_read_at)
         if address is None:
             return None
         count, complement = yield Listen(2)
         content = None if count ^ complement != 0xFF else self._readable(address, count + 1)
         if content is None:
             return (yield from self._refuse())
+        self._has_read = True
         yield Send(bytes([ACK]) + content)
         return None
+
+    def _may_read_at(self, address: int) -> bool:
+        if self._memory.is_ram(address) and self._has(Quirk.RAM_REFUSED):
+            return False
+        return self._memory.read(address, 1) is not None
 
     def _readable(self, address: int, length: int) -> bytes | None:
         is_size = address == self._chip.flash_size_register and length == 2
@@ -159,12 +168,19 @@ class Rom:
         if not self._has(Quirk.GO_WITHOUT_FIRST_ACK):
             yield Send(bytes([ACK]))
         address = yield from self._address(self._may_go_to)
-        if address is None or self._has(Quirk.GO_NOT_WORKING):
+        if address is None or self._has(Quirk.GO_NOT_WORKING) or self._balks_at_stack(address):
             return None
         return Jump(address)
 
+    def _balks_at_stack(self, address: int) -> bool:
+        if not self._has(Quirk.GO_WANTS_LOW_STACK):
+            return False
+        stack = self._memory.word(address) or 0
+        return any(0 <= area.last + 1 - stack <= HIGH_STACK_BYTES for area in self._chip.ram)
+
     def _may_go_to(self, address: int) -> bool:
         is_ram = self._memory.is_ram(address, 8) and not self._memory.is_reserved(address)
+        is_ram = is_ram and not self._has(Quirk.RAM_REFUSED)
         return address % 4 == 0 and (is_ram or self._memory.is_flash(address, 8))
 
     def _write(self) -> Part:
@@ -182,7 +198,7 @@ class Rom:
         if self._is_parallelism(address) or address in dict(self._chip.options.areas):
             return self._is_parallelism(address) or self._chip.options.is_writable
         if self._memory.is_ram(address):
-            return not self._memory.is_reserved(address)
+            return not (self._memory.is_reserved(address) or self._has(Quirk.RAM_REFUSED))
         optional = (self._chip.one_time, self._chip.eeprom)
         return self._memory.is_flash(address) or any(area and area.holds(address) for area in optional)
 
@@ -216,6 +232,9 @@ class Rom:
         if self._writes_fail or not self._memory.is_flash(address, len(data)):
             return (yield from self._refuse())
         offset = address - self._chip.flash.start
+        if self._has(Quirk.WRITE_AFTER_READ_LOSES) and self._has_read:
+            self._has_read = False
+            offset, data = offset + LOST_AFTER_READ_BYTES, data[LOST_AFTER_READ_BYTES:]
         if self._erase.is_busy(offset):
             self._flash.counters.programs_refused += 1
         else:

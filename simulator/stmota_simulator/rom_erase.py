@@ -63,6 +63,8 @@ class RomErase:
         """Erase unit after unit."""
         if Quirk.ERASES_FIRST_PAGE_ONLY in self._rom.quirks:
             units = units[:1]
+        if Quirk.BANK_2_LISTS_FAIL in self._rom.quirks and len(units) > 1:
+            units = [unit for unit in units if self._flash.bank_of(unit) == 0]
         for unit in units:
             yield from self._unit(unit)
 

@@ -1,9 +1,10 @@
 import pytest
 
 from stmota_protocol.chips import CHIPS, Chip, Dialect
+from stmota_protocol.chips.defects import DefectKind
 from stmota_protocol.chips.start_up import UNKNOWN_START_UP_US, start_up_us
 from stmota_protocol.chips.timing import Figure, erase_max_us, flash_timing
-from stmota_protocol.chips.traits import QUIRKS, OverUnerased, traits
+from stmota_protocol.chips.traits import OverUnerased, traits
 
 KIB = 1024
 ALL = tuple(CHIPS.values())
@@ -109,8 +110,12 @@ def test_empty_flash_decides_booting_on_these_products() -> None:
 
 def test_defects_are_told_only_for_roms_that_have_them() -> None:
     assert traits(CHIPS[0x464], 0xD2).defects == ()
-    assert traits(CHIPS[0x464], 0xD1).defects == ("bootloader V13.1 acknowledges 0x7F twice",)
+    found = traits(CHIPS[0x464], 0xD1)
+    assert [defect.text for defect in found.defects] == ["bootloader V13.1 acknowledges 0x7F twice"]
+    assert found.has(DefectKind.SECOND_ACK)
+    assert not found.has(DefectKind.SECOND_NACK)
 
 
-def test_every_quirk_is_of_a_chip_in_the_table() -> None:
-    assert {quirk.product_id for quirk in QUIRKS} <= set(CHIPS)
+def test_a_rom_whose_bank_erase_does_not_work_is_given_no_mass_erase() -> None:
+    assert traits(CHIPS[0x450], 0xD2).mass_erase_max_us is None
+    assert traits(CHIPS[0x450], 0xD4).mass_erase_max_us is not None

@@ -1,8 +1,10 @@
 """The habits of a chip's ROM and flash that a flash job must know: times, limits, defects."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, unique
 
+from stmota_protocol.chips.defect_table import defects_of
+from stmota_protocol.chips.defects import Defect, DefectKind
 from stmota_protocol.chips.model import Chip, Dialect, Family
 from stmota_protocol.chips.start_up import start_up_us
 from stmota_protocol.chips.timing import flash_timing
@@ -11,8 +13,7 @@ MAX_UNITS_0X43 = 255
 """ERASE: a count byte of 0xFF would mean mass erase (AN3155 §3.7)."""
 MAX_UNITS_0X44 = 511
 """EXTENDED ERASE: 512 fail on L152, 511 work on L082 (stm32flash's limit)."""
-_ONE_BY_ONE_PAUSE_US = 40_000
-"""Between erases where the ROM's erase of several pages is broken: one page's longest erase (AN2606)."""
+_ONE_BY_ONE = frozenset({DefectKind.ONE_UNIT_ERASES, DefectKind.EARLY_ERASE_ACK})
 
 
 @unique
@@ -34,7 +35,7 @@ class Traits:
     start_up_us: int
     """Reset to the first 0x7F accepted, at worst (with the HSE's time-out)."""
     mass_erase_max_us: int | None
-    """None: there is no mass erase, or no figure for it."""
+    """None: there is no mass erase that works, or no figure for it."""
     program_block_max_us: int
     """256 bytes."""
     max_units_per_erase: int
@@ -45,8 +46,16 @@ class Traits:
     over_unerased: OverUnerased
     empty_check: bool
     """Empty flash boots the ROM, and only a power-on or an option reload makes the chip look again."""
-    defects: tuple[str, ...]
-    """What this ROM does wrong, for people."""
+    defects: tuple[Defect, ...]
+    """What this ROM does wrong, or may do wrong where its version is not known."""
+
+    def has(self, kind: DefectKind) -> bool:
+        """Whether this ROM has a defect of that kind, as far as is known."""
+        return any(defect.kind is kind for defect in self.defects)
+
+    def texts(self, kind: DefectKind) -> str:
+        """The defects of a kind, for people; empty if there is none."""
+        return "; ".join(defect.text for defect in self.defects if defect.kind is kind)
 
 
 _CLEARS_BITS = frozenset({Family.F2, Family.F4, Family.F7})
@@ -68,21 +77,21 @@ def traits(chip: Chip, bootloader_version: int | None) -> Traits:
     answers. None, where it could not be read, takes the chip's known defects for granted.
     """
     timing = flash_timing(chip)
-    found = Traits(
+    defects = defects_of(chip.product_id, bootloader_version)
+    kinds = {defect.kind for defect in defects}
+    paused = [defect for defect in defects if defect.pause_us]
+    has_mass_erase = chip.mass_erase and DefectKind.BANK_ERASE not in kinds
+    return Traits(
         start_up_us=start_up_us(chip),
-        mass_erase_max_us=timing.mass.allow_us if timing.mass and chip.mass_erase else None,
+        mass_erase_max_us=timing.mass.allow_us if timing.mass and has_mass_erase else None,
         program_block_max_us=timing.block.allow_us,
-        max_units_per_erase=_max_units(chip),
-        pause_after_erase_us=0,
-        pause_from_address=chip.flash_start,
+        max_units_per_erase=1 if kinds & _ONE_BY_ONE else _max_units(chip),
+        pause_after_erase_us=max((defect.pause_us for defect in paused), default=0),
+        pause_from_address=min((defect.pause_from or 0 for defect in paused), default=chip.flash_start),
         over_unerased=_over_unerased(chip),
         empty_check=chip.family in _EMPTY_CHECK_FAMILIES or chip.product_id in _EMPTY_CHECK_PRODUCTS,
-        defects=(),
+        defects=defects,
     )
-    for quirk in QUIRKS:
-        if quirk.product_id == chip.product_id and quirk.holds_for(bootloader_version):
-            found = quirk.applied_to(found)
-    return found
 
 
 def _max_units(chip: Chip) -> int:
@@ -95,80 +104,3 @@ def _over_unerased(chip: Chip) -> OverUnerased:
     if chip.family in _NEVER_TWICE or chip.dialect is Dialect.BLUENRG:
         return OverUnerased.NEVER_TWICE
     return OverUnerased.REFUSES
-
-
-@dataclass(frozen=True, slots=True)
-class Quirk:
-    """A defect of some ROM versions of one product id (AN2606 unless it says otherwise)."""
-
-    product_id: int
-    versions: frozenset[int] | None
-    """Version bytes; None: all."""
-    text: str
-    one_by_one: bool = False
-    pause_after_erase_us: int = 0
-    pause_from_address: int | None = None
-
-    def holds_for(self, version: int | None) -> bool:
-        """Whether it must be reckoned with; an unknown version may have it."""
-        return self.versions is None or version is None or version in self.versions
-
-    def applied_to(self, found: Traits) -> Traits:
-        """Return the traits with this defect."""
-        return replace(
-            found,
-            max_units_per_erase=1 if self.one_by_one else found.max_units_per_erase,
-            pause_after_erase_us=max(found.pause_after_erase_us, self.pause_after_erase_us),
-            pause_from_address=self.pause_from_address or found.pause_from_address,
-            defects=(*found.defects, self.text),
-        )
-
-
-def _versions(*versions: int) -> frozenset[int]:
-    return frozenset(versions)
-
-
-QUIRKS: tuple[Quirk, ...] = (
-    Quirk(
-        0x460,
-        _versions(0xB3),
-        "bootloader V11.3 erases several pages in one command wrongly: pages are erased one by one",
-        one_by_one=True,
-        pause_after_erase_us=_ONE_BY_ONE_PAUSE_US,
-    ),
-    Quirk(0x460, _versions(0xB2), "bootloader V11.2 does not reload option bytes over USART"),
-    Quirk(
-        0x467,
-        _versions(0xD0, 0x92),
-        "bootloader V13.0/V9.2 fails to erase several pages of bank 2: pages are erased one by one",
-        one_by_one=True,
-    ),
-    Quirk(
-        0x450,
-        _versions(0x90, 0x91),
-        "bootloader V9.0/V9.1 acknowledges erases in bank 2 too early, and GO without its first ACK",
-        one_by_one=True,
-        pause_after_erase_us=6_000_000,  # one sector's longest erase, DS12110: 4 s, and half of it again
-        pause_from_address=0x0810_0000,
-    ),
-    Quirk(0x450, _versions(0xD2, 0xD3), "bootloader V13.2/V13.3: GO and bank erase do not work"),
-    Quirk(0x483, _versions(0x92), "bootloader V9.2: reads between writes return 0xFF"),
-    Quirk(0x480, _versions(0x91), "bootloader V9.1: reads between writes may return 0xFF"),
-    Quirk(0x464, _versions(0xD1), "bootloader V13.1 acknowledges 0x7F twice"),
-    Quirk(0x415, _versions(0x90, 0xA1), "bootloader V9.0/V10.1 corrupts writes to RAM"),
-    Quirk(0x469, _versions(0xD3), "bootloader V13.3 does not boot bank 2 properly"),
-    Quirk(0x44C, _versions(0xB0), "bootloader V11.0: empty flash and a reset hang until a power cycle"),
-    Quirk(0x493, _versions(0xD1), "bootloader V13.1: empty flash and a reset hang until a power cycle"),
-    Quirk(0x44D, None, "bootloader V18.1: empty flash and a reset hang until a power cycle"),
-    Quirk(0x459, _versions(0xB1), "bootloader V11.1: empty flash and a reset hang until a power cycle"),
-    Quirk(0x466, _versions(0x51, 0x52), "bootloader V5.1/V5.2 hangs while PA3 is low"),
-    Quirk(0x413, None, "GO leaves the CCM's clock off"),
-    Quirk(0x423, None, "GO leaves AHB1ENR 0: the application must turn on its clocks"),
-    Quirk(0x433, None, "GO leaves AHB1ENR 0: the application must turn on its clocks"),
-    Quirk(0x431, None, "GO leaves AHB1ENR 0: the application must turn on its clocks"),
-    Quirk(0x418, None, "parts with a date code before 937 have an unusable bootloader; PA9 high delays it"),
-    Quirk(0x449, None, "115200 baud may fail by jitter of up to 6 %: 57600 is safer"),
-    Quirk(0x451, None, "115200 baud may fail by jitter of up to 6 %: 57600 is safer"),
-    Quirk(0x452, None, "115200 baud may fail by jitter of up to 6 %: 57600 is safer"),
-)
-"""Protocol facts §6. A version byte 0xXY is VX.Y; V18.1 does not fit one byte, so that row is for all."""
