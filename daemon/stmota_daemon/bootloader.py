@@ -169,10 +169,11 @@ class Bootloader:
         what was sent behind it was skipped by the edge.
         """
         credit = self.link.identity.credit
-        most_bytes = min(self.link.identity.max_batch, credit // 3)  # one in hand, one ready, one coming
+        most_bytes = min(self.link.identity.max_batch, credit // 4)  # one in hand, one ready, two on the way
+        most_blocks = an3155.blocks_per_batch(self.settings, most_bytes)
         run = self._usable_run()
         waiting: deque[an3155.Packed] = deque()
-        for packed in chain(an3155.pack(commands, most_bytes), (None,)):
+        for packed in chain(an3155.pack(commands, most_blocks), (None,)):
             while waiting and (packed is None or not run.has_room_for(packed.batch)):
                 result = await run.result()
                 done, trouble = self._judged(waiting.popleft(), result)

@@ -41,7 +41,8 @@ class OwedResults:
 
     async def take(self) -> Result:
         """Wait for the oldest result. Raises the link's error. Cancellation loses none."""
-        await trio.lowlevel.checkpoint()
+        if self._here:
+            await trio.lowlevel.checkpoint()
         while True:
             if self._here:
                 self.owed -= 1

@@ -49,6 +49,12 @@ class Programming:
         self._to_verify = dict.fromkeys(plan.verify) if verify else {}
         self._last_written = False
         self._last_verified = False
+        self._count_left()
+        self._totals = {
+            Phase.ERASE: plan.erased_bytes,
+            Phase.WRITE: plan.written_bytes,
+            Phase.VERIFY: plan.verified_bytes,
+        }
         self._in_flight: dict[int, Block] = {}  # writes by address: sent ahead, not yet acknowledged
         self._doubtful: list[Block] = []  # read back, and not what was written
         self._redone: set[EraseUnit] = set()
@@ -141,7 +147,7 @@ class Programming:
                 else:
                     self._verified(block)
             case _:
-                self._to_erase.popleft()
+                self._erase_left -= sum(unit.size for unit in self._to_erase.popleft())
         self._fruitless = 0
 
     @cached_property
@@ -152,10 +158,12 @@ class Programming:
         block = self._in_flight.pop(address)
         self._to_write.pop(block, None)
         self._last_written = self._last_written or block == self._plan.last_block
+        self._write_left -= len(block.data)
 
     def _verified(self, block: Block) -> None:
         self._to_verify.pop(block, None)
         self._last_verified = self._last_verified or block == self._plan.last_block
+        self._verify_left -= len(block.data)
 
     @property
     def _phase(self) -> Phase:
@@ -169,7 +177,7 @@ class Programming:
         phase = self._phase
         if self._current_meter is not None and self._current_meter.phase is phase:
             return self._current_meter
-        total = self._total(phase)
+        total = self._totals[phase]
         units = sum(len(group) for group in self._to_erase)
         texts = {
             Phase.ERASE: f"erasing {units} unit{'s' if units > 1 else ''}",
@@ -180,22 +188,19 @@ class Programming:
         self._current_meter = self.pace.meter(phase, self._report)
         return self._current_meter
 
-    def _total(self, phase: Phase) -> int:
-        plan = self._plan
-        totals = {Phase.ERASE: plan.erased_bytes, Phase.WRITE: plan.written_bytes}
-        return totals.get(phase, plan.verified_bytes)
-
     def _done_in(self, phase: Phase) -> int:
         """Bytes of a phase that are done."""
-        if phase is Phase.ERASE:
-            left = sum(unit.size for group in self._to_erase for unit in group)
-        elif phase is Phase.WRITE:
-            left = sum(len(block.data) for block in self._to_write)
-            left += 0 if self._last_written else len(self._plan.last_block.data)
-        else:
-            left = sum(len(block.data) for block in self._to_verify)
-            left += 0 if self._last_verified else len(self._plan.last_block.data)
-        return self._total(phase) - left
+        left = {Phase.ERASE: self._erase_left, Phase.WRITE: self._write_left, Phase.VERIFY: self._verify_left}
+        return self._totals[phase] - left[phase]
+
+    def _count_left(self) -> None:
+        """Count anew the bytes that are left; only where a unit is put back, as there are many blocks."""
+        last = len(self._plan.last_block.data)
+        self._erase_left = sum(unit.size for group in self._to_erase for unit in group)
+        self._write_left = sum(len(block.data) for block in self._to_write)
+        self._write_left += 0 if self._last_written else last
+        self._verify_left = sum(len(block.data) for block in self._to_verify)
+        self._verify_left += 0 if self._last_verified else last
 
     async def _compare_doubtful(self) -> None:
         """Read again what differed: READ MEMORY's data have no checksum, so the line may have lied."""
@@ -233,6 +238,7 @@ class Programming:
             self._last_written = self._last_verified = False
         elif self._last_written:
             self._redo(self._plan.first_unit)
+        self._count_left()
 
     async def _recover(self, trouble: Trouble | LinkLost) -> None:
         """Reset, sync, and find out what became of the blocks in doubt. Raises `WorkFailed` at the bound."""

@@ -39,6 +39,18 @@ def _json(message: object) -> str:
     return msgspec.json.encode(message).decode()
 
 
+def _put(table: sql.Table, key: tuple[str, ...], rest: tuple[str, ...]) -> sql.Insert:
+    """Insert a row, or replace what is not its key. Made once: composing it takes longer than running it."""
+    statement = insert(table).values({name: sql.bindparam(name) for name in (*key, *rest)})
+    return statement.on_conflict_do_update(
+        index_elements=key, set_={name: statement.excluded[name] for name in rest}
+    )
+
+
+_PUT_JOB = _put(schema.jobs, ("id",), ("bridge_id", "state", "created_at", "job"))
+_PUT_EVENT = _put(schema.job_events, ("job_id", "number"), ("event",))
+
+
 @dataclass(frozen=True, slots=True)
 class SeenBridge:
     """A bridge that was reached before: where, and what was found there."""
@@ -103,14 +115,14 @@ class Store:
     def save_job(self, job: Job) -> None:
         """Insert or replace a job."""
         values = {
+            "id": job.id,
             "bridge_id": job.bridge_id,
             "state": job.state.value,
             "created_at": job.created_at,
             "job": _json(job),
         }
-        statement = insert(schema.jobs).values(id=job.id, **values)
         with self._begin() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+            connection.execute(_PUT_JOB, values)
 
     def job(self, job_id: str) -> Job | None:
         """Return a job by its id."""
@@ -146,12 +158,9 @@ class Store:
 
     def add_event(self, job_id: str, event: JobEvent) -> None:
         """Append an event of a job; one of the same number is replaced."""
-        statement = insert(schema.job_events).values(job_id=job_id, number=event.number, event=_json(event))
-        update = statement.on_conflict_do_update(
-            index_elements=["job_id", "number"], set_={"event": statement.excluded.event}
-        )
+        values = {"job_id": job_id, "number": event.number, "event": _json(event)}
         with self._begin() as connection:
-            connection.execute(update)
+            connection.execute(_PUT_EVENT, values)
 
     def events(self, job_id: str) -> list[JobEvent]:
         """Return the events of a job in order."""

@@ -135,7 +135,7 @@ class Pump:
     async def _read_all(self) -> None:
         while True:
             data: bytes | bytearray | None = None
-            with trio.move_on_after(DEAD_PEER_S):
+            with trio.CancelScope(deadline=trio.current_time() + DEAD_PEER_S):
                 try:
                     data = await self._stream.receive_some(READ_BYTES)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -185,7 +185,7 @@ class Pump:
                 await self._say_last_words(self._closing)
                 return
             else:
-                with trio.move_on_at(next_keep_alive):
+                with trio.CancelScope(deadline=next_keep_alive):
                     await self._wake.wait()
 
     def _gather(self) -> bytes:
@@ -205,14 +205,14 @@ class Pump:
 
     async def _send(self, data: bytes) -> None:
         self._is_writing = True
-        try:
-            with trio.fail_after(DEAD_PEER_S):
+        with trio.CancelScope(deadline=trio.current_time() + DEAD_PEER_S) as patience:
+            try:
                 await self._stream.send_all(data)
-        except trio.TooSlowError:
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._stop(Ending("the connection broke"))
+                return
+        if patience.cancelled_caught:
             self._stop(Ending(f"the other side did not read for {DEAD_PEER_S:.0f} s"))
-            return
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._stop(Ending("the connection broke"))
             return
         self._is_writing = False
 

@@ -74,9 +74,11 @@ class Code(IntEnum):
 
 
 ERASES = frozenset({Code.ERASE, Code.EXTENDED_ERASE})
-_PER_BATCH = {Code.WRITE_MEMORY: 8, Code.READ_MEMORY: 8, Code.GET_CHECKSUM: 16}
-"""2 KiB in 256-byte blocks, a page of most families: 0.2 s at 115200 baud, so that an abort is soon heard; a
-checksum takes some 5 ms a page. An erase, which may take seconds, is a batch of its own."""
+_GROUPED = (Code.WRITE_MEMORY, Code.READ_MEMORY, Code.GET_CHECKSUM)
+"""What may share a batch. An erase, which may take seconds, is a batch of its own, as all else is."""
+BATCH_WIRE_US = 400_000
+"""What one batch of blocks may take on the wire: 4 KiB at 115200 baud. Less would wake both sides more often,
+more would make progress come in jerks. An abort ends a batch at its next byte, however long it is."""
 
 
 class BadReply(ValueError):
@@ -113,10 +115,10 @@ def checksum(data: bytes) -> int:
     """XOR of all bytes. AN3155 §3."""
     value = int.from_bytes(data, "little")
     bits = 8 << max(len(data) - 1, 0).bit_length()
-    while bits > 8:  # fold it in halves: eight long operations for a block instead of 256 short ones
+    while bits > 8:  # fold it in halves: some long operations for a block instead of 256 short ones
         bits >>= 1
-        value = (value >> bits) ^ (value & ((1 << bits) - 1))
-    return value
+        value ^= value >> bits
+    return value & 0xFF
 
 
 @cache
@@ -343,20 +345,21 @@ def packed(*commands: Command) -> Packed:
     return Packed(commands, Batch(tuple(step for command in commands for step in command.steps)))
 
 
-def pack(commands: Iterable[Command], most_bytes: int) -> Iterator[Packed]:
-    """Group commands of one kind into batches, charged at most `most_bytes`.
+def blocks_per_batch(settings: UartSettings, most_bytes: int) -> int:
+    """How many WRITE or READ MEMORY of whole blocks make a batch charged at most `most_bytes`; at least 1."""
+    by_time = BATCH_WIRE_US // settings.wire_time_us(MAX_BLOCK)
+    whole = write_memory(0, bytes(MAX_BLOCK), 0), read_memory(0, MAX_BLOCK, settings)
+    return max(1, min(by_time, most_bytes // max(charge(Batch(command.steps)) for command in whole)))
 
-    A command that is larger than that on its own still makes a batch.
-    """
+
+def pack(commands: Iterable[Command], most_blocks: int) -> Iterator[Packed]:
+    """Group commands into batches: at most `most_blocks` of one kind in each, where they may share one."""
     group: list[Command] = []
-    group_bytes = 0
     for command in commands:
-        command_bytes = charge(Batch(command.steps))
-        is_full = len(group) >= _PER_BATCH.get(command.code, 1) or group_bytes + command_bytes > most_bytes
+        is_full = len(group) >= (most_blocks if command.code in _GROUPED else 1)
         if group and (is_full or group[0].code is not command.code):
             yield packed(*group)
-            group, group_bytes = [], 0
+            group = []
         group.append(command)
-        group_bytes += command_bytes
     if group:
         yield packed(*group)

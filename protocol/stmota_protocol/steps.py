@@ -9,7 +9,7 @@ stop bit sent. The wire form of all of this is in `wire.py` and BRIDGE_PROTOCOL.
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag, unique
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 MAX_STEPS = 1024
 """Steps in one batch: a 2 KiB page in 256-byte blocks needs 48; bounded so that an edge can index them."""
@@ -268,16 +268,14 @@ class Cause(IntEnum):
     """A cause that this version does not know, from an edge newer than the host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """What one step brought back. A step that ran again replaces its output."""
 
     step: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """When an `Expect` got its good byte: microseconds from the batch's start."""
 
     step: int

@@ -36,6 +36,7 @@ from stmota_protocol.wire_numbers import StepNumber
 STEP_HEADER = Struct("<BH")
 """Number, length of the arguments."""
 EXPECT = Struct("<BIBHH")
+_WHOLE_EXPECT = Struct(STEP_HEADER.format + EXPECT.format[1:])
 """Good byte, within_us, on_silence, repeat_back, repeat_times; the bytes to skip follow."""
 RECEIVE = Struct("<HI")
 COUNTED = Struct("<BHHI")
@@ -210,8 +211,8 @@ def _encode_expect(step: Expect) -> bytes:
     if len(skip) > MAX_SKIP:
         message = f"{len(skip)} bytes to skip; the most is {MAX_SKIP}"
         raise ValueError(message)
-    fields = EXPECT.pack(step.good, step.within_us, step.on_silence, step.repeat_back, step.repeat_times)
-    return STEP_HEADER.pack(_EXPECT, EXPECT.size + len(skip)) + fields + skip
+    fields = step.good, step.within_us, step.on_silence, step.repeat_back, step.repeat_times
+    return _WHOLE_EXPECT.pack(_EXPECT, EXPECT.size + len(skip), *fields) + skip
 
 
 def _decode_expect(arguments: bytes) -> Expect:

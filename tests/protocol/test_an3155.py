@@ -139,15 +139,25 @@ def test_each_command_finds_its_own_reply() -> None:
     assert packed.replies(failed) == (b"ab", b"", b"")
 
 
-def test_pack_keeps_the_order_and_both_limits() -> None:
-    commands = [an3155.write_memory(256 * i, bytes(256), 1) for i in range(20)]
-    single = charge(an3155.packed(commands[0]).batch)
-    by_count = list(an3155.pack(commands, 1 << 20))
-    assert [len(packed.commands) for packed in by_count] == [8, 8, 4]
-    by_bytes = list(an3155.pack(commands, 3 * single))
-    assert all(charge(packed.batch) <= 3 * single for packed in by_bytes)
-    assert [command for packed in by_bytes for command in packed.commands] == commands
-    assert [len(packed.commands) for packed in an3155.pack(commands[:2], 1)] == [1, 1]
+def test_pack_keeps_the_order_and_fills_batches_of_one_kind() -> None:
+    writes = [an3155.write_memory(256 * i, bytes(256), 1) for i in range(20)]
+    reads = [an3155.read_memory(256 * i, 256, ROM) for i in range(3)]
+    packed = list(an3155.pack([*writes, *reads], 8))
+    assert [len(one.commands) for one in packed] == [8, 8, 4, 3]
+    assert [command for one in packed for command in one.commands] == [*writes, *reads]
+    erases = [an3155.erase(an3155.Code.ERASE, (page,), 1, 0, 1024) for page in (1, 2)]
+    assert [len(one.commands) for one in an3155.pack(erases, 8)] == [1, 1]
+
+
+@pytest.mark.parametrize("most_bytes", [1, 1024, 4096, 8192, 16384])
+@pytest.mark.parametrize("baud", [1200, 115_200, 921_600])
+def test_a_batch_of_whole_blocks_keeps_to_its_bytes_and_its_time(most_bytes: int, baud: int) -> None:
+    settings = an3155.rom_uart(baud)
+    most_blocks = an3155.blocks_per_batch(settings, most_bytes)
+    writes = an3155.packed(*[an3155.write_memory(0, bytes(256), 1)] * most_blocks)
+    reads = an3155.packed(*[an3155.read_memory(0, 256, settings)] * most_blocks)
+    assert most_blocks == 1 or max(charge(writes.batch), charge(reads.batch)) <= most_bytes
+    assert most_blocks == 1 or settings.wire_time_us(256 * most_blocks) <= an3155.BATCH_WIRE_US
 
 
 def test_pack_mixes_no_kinds_and_leaves_each_erase_alone() -> None:
