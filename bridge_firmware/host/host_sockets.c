@@ -1,22 +1,21 @@
-/* TCP, and waiting for it and for the tty. */
+/* TCP. Sockets are watched by the epoll of the network's thread, for edges. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "host_port.h"
+#include "host_board.h"
 
 #define BACKLOG 8
 #define HOST_BYTES 128U
-#define LONGEST_WAIT_US 3600000000ULL /* more than any timer of the bridge */
 
 static bool split(const char *address, char *host, const char **service)
 {
@@ -63,28 +62,37 @@ static void show_address(const bridge_port_t *port, char *shown, size_t shown_by
     *is_loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
-bool host_listen(bridge_port_t *port, const char *address, char *shown, size_t shown_bytes, bool *is_loopback)
+static bool refuse(bridge_port_t *port, const char *address, const char *why)
+{
+    snprintf(port->trouble, sizeof(port->trouble), "cannot listen on %.100s: %s", address, why);
+    return false;
+}
+
+bool host_listen(bridge_port_t *port, const char *address, unsigned int offset, char *shown, bool *is_loopback)
 {
     char host[HOST_BYTES];
-    const char *service;
+    char service[NI_MAXSERV];
+    const char *first;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
-    if (!split(address, host, &service)) {
-        snprintf(port->trouble, sizeof(port->trouble), "%.100s: write HOST:PORT, for example 127.0.0.1:7820", address);
-        return false;
+    if (!split(address, host, &first)) {
+        return refuse(port, address, "write HOST:PORT, for example 127.0.0.1:7820");
+    }
+    unsigned long number = strtoul(first, NULL, 10);
+    snprintf(service, sizeof(service), "%s", first);
+    if (number > 0 && offset > 0) {
+        snprintf(service, sizeof(service), "%lu", number + offset);
     }
     int wrong = getaddrinfo(host[0] != '\0' ? host : "0.0.0.0", service, &hints, &found);
     if (wrong != 0) {
-        snprintf(port->trouble, sizeof(port->trouble), "cannot listen on %.100s: %s", address, gai_strerror(wrong));
-        return false;
+        return refuse(port, address, gai_strerror(wrong));
     }
     port->listener = listen_on(found);
     freeaddrinfo(found);
     if (port->listener < 0) {
-        snprintf(port->trouble, sizeof(port->trouble), "cannot listen on %.100s: %s", address, strerror(errno));
-        return false;
+        return refuse(port, address, strerror(errno));
     }
-    show_address(port, shown, shown_bytes, is_loopback);
+    show_address(port, shown, HOST_ADDRESS_BYTES, is_loopback);
     return true;
 }
 
@@ -96,21 +104,12 @@ bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock)
         return BRIDGE_WAIT;
     }
     (void)setsockopt(*sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (port->peer_count < BRIDGE_CONNECTIONS) {
-        port->peers[port->peer_count].sock = *sock;
-        port->peers[port->peer_count].wants_write = false;
-        port->peer_count++;
+    struct epoll_event watch = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u32 = port->number};
+    if (epoll_ctl(port->epoll, EPOLL_CTL_ADD, *sock, &watch) != 0) {
+        close(*sock);
+        return BRIDGE_WAIT;
     }
     return BRIDGE_OK;
-}
-
-static void note_write(bridge_port_t *port, int sock, bool wants_write)
-{
-    for (size_t i = 0; i < port->peer_count; i++) {
-        if (port->peers[i].sock == sock) {
-            port->peers[i].wants_write = wants_write;
-        }
-    }
 }
 
 bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got)
@@ -124,9 +123,9 @@ bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data,
 
 bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent)
 {
+    (void)port;
     ssize_t count = send(sock, data.data, data.length, MSG_NOSIGNAL);
     *sent = count > 0 ? (size_t)count : 0;
-    note_write(port, sock, *sent < data.length);
     bool is_full = count < 0 && (errno == EAGAIN || errno == EINTR);
     return count >= 0 || is_full ? BRIDGE_OK : BRIDGE_ERR_CLOSED;
 }
@@ -139,31 +138,6 @@ void bridge_port_finish(bridge_port_t *port, int sock)
 
 void bridge_port_close(bridge_port_t *port, int sock)
 {
-    for (size_t i = 0; i < port->peer_count; i++) {
-        if (port->peers[i].sock == sock) {
-            port->peers[i] = port->peers[--port->peer_count];
-            break;
-        }
-    }
-    close(sock);
-}
-
-void host_wait(bridge_port_t *port, uint64_t wake_us)
-{
-    struct pollfd waits[2 + BRIDGE_CONNECTIONS] = {{.fd = port->listener, .events = POLLIN}};
-    waits[1].fd = port->wants_read || port->wants_write ? port->tty : -1;
-    waits[1].events = (short)((port->wants_read ? POLLIN : 0) | (port->wants_write ? POLLOUT : 0));
-    for (size_t i = 0; i < port->peer_count; i++) {
-        waits[2 + i].fd = port->peers[i].sock;
-        waits[2 + i].events = (short)(POLLIN | (port->peers[i].wants_write ? POLLOUT : 0));
-    }
-    uint64_t now_us = bridge_port_now_us(port);
-    uint64_t left_us = wake_us > now_us ? wake_us - now_us : 0;
-    left_us = left_us < LONGEST_WAIT_US ? left_us : LONGEST_WAIT_US;
-    struct timespec within = {(time_t)(left_us / 1000000U), (long)(left_us % 1000000U) * 1000L};
-    sigset_t none;
-    sigemptyset(&none);
-    (void)ppoll(waits, 2 + port->peer_count, &within, &none);
-    port->wants_read = false;
-    port->wants_write = false;
+    (void)port;
+    close(sock); /* which ends its watch, too */
 }

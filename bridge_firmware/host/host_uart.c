@@ -9,10 +9,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "host_port.h"
+#include "host_board.h"
 
 #define SLACK_US 1000U     /* a byte may leave this much later than reckoned: a frame of USB full speed */
 #define ASK_AGAIN_US 1000U /* between looks at the kernel's queue, once the reckoned time is over */
@@ -26,13 +25,6 @@ static const struct {
     {38400, B38400},   {57600, B57600},   {115200, B115200}, {230400, B230400},   {460800, B460800},
     {500000, B500000}, {576000, B576000}, {921600, B921600}, {1000000, B1000000}, {2000000, B2000000},
 };
-
-static uint64_t monotonic_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
 
 static const char *remedy(int number)
 {
@@ -101,7 +93,6 @@ static bool is_pty_path(const char *path)
 bool host_open_tty(bridge_port_t *port, const char *path)
 {
     port->path = path;
-    port->start_us = monotonic_us();
     port->is_pty = is_pty_path(path);
     port->tty = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (port->tty < 0) {
@@ -127,11 +118,6 @@ void host_close_tty(bridge_port_t *port)
     (void)bridge_port_set_lines(port, lines, BRIDGE_SAFE_LEVELS & lines);
     bridge_port_drop_unsent(port);
     close(port->tty);
-}
-
-uint64_t bridge_port_now_us(bridge_port_t *port)
-{
-    return monotonic_us() - port->start_us;
 }
 
 uint8_t bridge_port_lines(bridge_port_t *port)

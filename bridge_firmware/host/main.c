@@ -1,4 +1,4 @@
-/* stmota-bridge: the bridge's core as a program, a serial port of this machine as a bridge on the network. */
+/* stmota-bridge: the bridge's core as a program, serial ports of this machine as bridges on the network. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -10,36 +10,31 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
-#include "host_port.h"
+#include "host_board.h"
 
 #define EXIT_USAGE 2
 #define VERSION "host-0.1.0"
-#define CREDIT 65536U    /* several of the largest batches, as the Python bridge has */
-#define MAX_BATCH 16384U /* seven 2 KiB pages */
-#define RING_BYTES 65536U /* 5.7 s of an unbroken stream at 115200 baud */
-#define SHOWN_BYTES 192U
+#define MOST_BOARDS 256U
 
-static uint8_t s_requests[BRIDGE_REQUEST_QUEUE_BYTES(CREDIT, MAX_BATCH)];
-static uint8_t s_results[BRIDGE_RESULT_QUEUE_BYTES(CREDIT)];
-static uint8_t s_last[CREDIT];
-static uint8_t s_input[BRIDGE_INPUT_BYTES(MAX_BATCH)];
-static uint8_t s_ring[RING_BYTES];
-static bridge_mark_t s_marks[RING_BYTES / BRIDGE_RING_BYTES_A_MARK];
-static bridge_t s_bridge;
-static bridge_port_t s_port;
 static volatile sig_atomic_t s_is_stopped;
+
+_Static_assert(_Generic((sig_atomic_t)0, int: 1, default: 0), "host_run is told by an int");
 
 typedef struct {
     const char *name;
-    const char *path;
+    const char *paths[MOST_BOARDS];
+    size_t count;
     const char *listen;
+    host_wire_t reset;
+    host_wire_t boot0;
     bridge_uart_t console;
 } order_t;
 
 static const char s_usage[] =
     "usage: stmota-bridge --name NAME --port PATH [--listen HOST:PORT] [--reset LINE] [--boot0 LINE]\n"
     "                     [--console \"115200 8N1\"]\n"
-    "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n";
+    "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n"
+    "Several --port make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, and so on.\n";
 
 static void on_signal(int number)
 {
@@ -105,14 +100,14 @@ static const char *parse(int count, char **arguments, order_t *order)
             order->name = optarg;
             break;
         case 'p':
-            order->path = optarg;
+            order->paths[order->count < MOST_BOARDS ? order->count++ : 0] = optarg;
             break;
         case 'l':
             order->listen = optarg;
             break;
         case 'r':
         case 'b':
-            if (!parse_wire(optarg, option == 'r' ? &s_port.reset : &s_port.boot0)) {
+            if (!parse_wire(optarg, option == 'r' ? &order->reset : &order->boot0)) {
                 return "--reset and --boot0 can be rts, dtr, !rts or !dtr";
             }
             break;
@@ -125,11 +120,11 @@ static const char *parse(int count, char **arguments, order_t *order)
             return s_usage;
         }
     }
-    if (order->name == NULL || order->path == NULL || order->name[0] == '\0' ||
-        strlen(order->name) >= BRIDGE_MAX_NAME || !bridge_is_utf8(bridge_span_of(order->name))) {
+    if (order->name == NULL || order->count == 0 || order->name[0] == '\0' ||
+        strlen(order->name) + sizeof("-256") > BRIDGE_MAX_NAME || !bridge_is_utf8(bridge_span_of(order->name))) {
         return s_usage;
     }
-    return s_port.reset.bit != 0 && s_port.reset.bit == s_port.boot0.bit ? "one line cannot drive both" : NULL;
+    return order->reset.bit != 0 && order->reset.bit == order->boot0.bit ? "one line cannot drive both" : NULL;
 }
 
 /* FNV-1a: the same id for this machine and this port, always. */
@@ -159,78 +154,80 @@ static void identify(bridge_config_t *config, const char *path)
     }
 }
 
-static bridge_error_t start(const order_t *order)
+static bridge_error_t start(host_board_t *board, const order_t *order)
 {
     bridge_config_t config = {
-        .name = order->name,
+        .name = board->name,
         .firmware = VERSION,
-        .credit = CREDIT,
-        .max_batch = MAX_BATCH,
+        .credit = HOST_CREDIT,
+        .max_batch = HOST_MAX_BATCH,
         .console = order->console,
-        .requests = s_requests,
-        .results = s_results,
-        .last = s_last,
-        .input = s_input,
-        .ring = s_ring,
-        .ring_bytes = RING_BYTES,
-        .marks = s_marks,
-        .mark_count = sizeof(s_marks) / sizeof(s_marks[0]),
+        .requests = board->requests,
+        .work = board->work,
+        .results = board->results,
+        .last = board->last,
+        .input = board->input,
+        .ring = board->ring,
+        .ring_bytes = HOST_RING_BYTES,
+        .marks = board->marks,
+        .mark_count = sizeof(board->marks) / sizeof(board->marks[0]),
     };
-    identify(&config, order->path);
-    return bridge_start(&s_bridge, &s_port, &config);
+    identify(&config, board->port.path);
+    return bridge_start(&board->bridge, &board->port, &config);
 }
 
-/* Poll until a signal or the UART's end; then until everybody heard the goodbye. */
-static int run(void)
+/* Open, listen, start. False: why not was said. */
+static bool begin(host_board_t *board, const order_t *order, unsigned int number)
 {
-    uint64_t wake_us;
-    bridge_error_t error;
-    do {
-        error = bridge_poll(&s_bridge, &wake_us);
-        if (error == BRIDGE_WAIT || error == BRIDGE_OK) {
-            host_wait(&s_port, wake_us);
-        }
-    } while (s_is_stopped == 0 && error != BRIDGE_ERR_PORT);
-    char text[BRIDGE_MAX_TEXT] = "";
-    if (error == BRIDGE_ERR_PORT) {
-        snprintf(text, sizeof(text), "the bridge's serial port failed: %.160s", s_port.trouble);
-        fprintf(stderr, "error: %s\n", s_port.trouble);
+    bool is_loopback = true;
+    bridge_port_t *port = &board->port;
+    (void)pthread_mutex_init(&port->lock, NULL);
+    snprintf(board->name, sizeof(board->name), order->count > 1 ? "%s-%u" : "%s", order->name, number + 1);
+    port->reset = order->reset;
+    port->boot0 = order->boot0;
+    if (!host_open_tty(port, order->paths[number]) ||
+        !host_listen(port, order->listen, number, board->shown, &is_loopback)) {
+        fprintf(stderr, "error: %s\n", port->trouble);
+        return false;
     }
-    bridge_shut(&s_bridge, text);
-    while (bridge_is_connected(&s_bridge)) {
-        (void)bridge_poll(&s_bridge, &wake_us);
-        s_port.wants_read = false; /* a UART that failed would wake us for ever */
-        host_wait(&s_port, wake_us);
+    if (start(board, order) != BRIDGE_OK) {
+        fprintf(stderr, "error: %s cannot be set up for the console: %s\n", port->path, port->trouble);
+        return false;
     }
-    host_close_tty(&s_port);
-    return error == BRIDGE_ERR_PORT ? EXIT_FAILURE : EXIT_SUCCESS;
+    printf("%s listening on %s\n", board->name, board->shown);
+    (void)fflush(stdout);
+    if (!is_loopback) {
+        fprintf(stderr, "warning: whoever reaches %s can flash this board: this bridge is not secured\n",
+                board->shown);
+    }
+    return true;
 }
 
 int main(int count, char **arguments)
 {
     order_t order = {
         .listen = "127.0.0.1:7820", .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1}};
-    char shown[SHOWN_BYTES];
-    bool is_loopback = true;
+    static host_board_t *boards[MOST_BOARDS];
     const char *wrong = parse(count, arguments, &order);
     if (wrong != NULL) {
         fprintf(stderr, "%s%s\n", wrong == s_usage ? "" : "error: ", wrong);
         return EXIT_USAGE;
     }
     catch_signals();
-    if (!host_open_tty(&s_port, order.path) ||
-        !host_listen(&s_port, order.listen, shown, sizeof(shown), &is_loopback)) {
-        fprintf(stderr, "error: %s\n", s_port.trouble);
-        return EXIT_FAILURE;
+    for (unsigned int i = 0; i < order.count; i++) {
+        boards[i] = calloc(1, sizeof(*boards[i]));
+        if (boards[i] == NULL) {
+            fprintf(stderr, "error: no memory for board %u\n", i + 1);
+            return EXIT_FAILURE;
+        }
+        if (!begin(boards[i], &order, i)) {
+            return EXIT_FAILURE;
+        }
     }
-    if (start(&order) != BRIDGE_OK) {
-        fprintf(stderr, "error: %s cannot be set up for the console: %s\n", order.path, s_port.trouble);
-        return EXIT_FAILURE;
+    bool is_well = host_run(boards, order.count, &s_is_stopped);
+    for (size_t i = 0; i < order.count; i++) {
+        host_close_tty(&boards[i]->port);
+        free(boards[i]);
     }
-    printf("%s listening on %s\n", order.name, shown);
-    (void)fflush(stdout);
-    if (!is_loopback) {
-        fprintf(stderr, "warning: whoever reaches %s can flash this board: this bridge is not secured\n", shown);
-    }
-    return run();
+    return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,7 +8,7 @@ import pytest
 
 FIRMWARE = Path(__file__).parents[2] / "bridge_firmware"
 CORE = FIRMWARE / "components" / "bridge_core"
-STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1")
+STRICT = ("-std=c11", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 Build = Callable[..., Path]

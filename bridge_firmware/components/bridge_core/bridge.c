@@ -2,19 +2,19 @@
 
 #include "bridge_session.h"
 
-#define TYPE_OUTCOME_AT 12U /* in a BatchResult's frame: header, run, number */
-
 static const uint8_t s_steps[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 
 _Static_assert(sizeof(s_steps) == BRIDGE_LAST_STEP - BRIDGE_FIRST_STEP + 1, "every step is told");
 
 bridge_error_t bridge_start(bridge_t *bridge, bridge_port_t *port, const bridge_config_t *config)
 {
-    *bridge = (bridge_t){.port = port, .config = *config, .last_outcome = BRIDGE_NO_BATCH};
+    *bridge = (bridge_t){.port = port, .config = *config};
     bridge_edge_t *edge = &bridge->edge;
     edge->port = port;
     edge->requests.data = config->requests;
-    edge->requests.capacity = BRIDGE_REQUEST_QUEUE_BYTES(config->credit, config->max_batch);
+    edge->requests.capacity = BRIDGE_REQUEST_QUEUE_BYTES(config->credit);
+    edge->work = config->work;
+    edge->last_frame = config->last;
     edge->results.data = config->results;
     edge->results.capacity = BRIDGE_RESULT_QUEUE_BYTES(config->credit);
     edge->ring.data = config->ring;
@@ -47,12 +47,12 @@ static void greet(bridge_t *bridge, bridge_connection_t *connection)
     greeting->credit = config->credit;
     greeting->max_batch = config->max_batch;
     greeting->console_ring = config->ring_bytes;
-    greeting->console_oldest = bridge->edge.ring.oldest;
-    greeting->console_next = bridge->edge.ring.next;
+    bridge_edge_console_range(&bridge->edge, &greeting->console_oldest, &greeting->console_next);
     greeting->now_us = bridge_port_now_us(bridge->port);
-    greeting->last_run = bridge->last_run;
-    greeting->last_number = bridge->last_number;
-    greeting->last_outcome = bridge->last_outcome;
+    bridge_last_t last = bridge_edge_last(&bridge->edge);
+    greeting->last_run = last.run;
+    greeting->last_number = last.number;
+    greeting->last_outcome = last.outcome;
     greeting->name = bridge_span_of(config->name);
     greeting->firmware = bridge_span_of(config->firmware);
     greeting->holder = holder(bridge);
@@ -103,79 +103,41 @@ static void let_in(bridge_t *bridge)
     }
 }
 
-static void note_last(bridge_t *bridge, bridge_span_t frame)
-{
-    memcpy(bridge->config.last, frame.data, frame.length);
-    bridge->last_length = frame.length;
-    bridge_reader_t reader = bridge_reader(frame.data + BRIDGE_HEADER_BYTES, frame.length - BRIDGE_HEADER_BYTES);
-    bridge->last_run = bridge_get_u32(&reader);
-    bridge->last_number = bridge_get_u32(&reader);
-    bridge->last_outcome = frame.data[TYPE_OUTCOME_AT];
-    memcpy(bridge->last_of, bridge->batch_of, BRIDGE_CONTROLLER_ID_BYTES);
-}
-
-/* While a Welcome carries the last result, no newer one takes its place: none begins, and an orphan waits. */
-static bridge_error_t work(bridge_t *bridge, uint64_t *wake_us)
-{
-    bridge_edge_t *edge = &bridge->edge;
-    edge->is_paused = bridge->bulk == BRIDGE_BULK_LAST;
-    bridge_error_t error;
-    do {
-        if (edge->has_orphan && !edge->is_paused) {
-            note_last(bridge, bridge_edge_newest_result(edge));
-            (void)bridge_edge_drop_oldest(edge);
-            edge->has_orphan = false;
-        }
-        if (!edge->is_in_hand && bridge->controller != NULL && !edge->has_orphan) {
-            memcpy(bridge->batch_of, bridge->controller->controller_id, BRIDGE_CONTROLLER_ID_BYTES);
-        }
-        error = bridge_edge_poll(edge, wake_us);
-        if (error == BRIDGE_OK && !edge->has_orphan) {
-            note_last(bridge, bridge_edge_newest_result(edge));
-        }
-    } while (error == BRIDGE_OK);
-    return error;
-}
-
 /* R24 */
-static bridge_error_t keep_lines_safe(bridge_t *bridge, uint64_t *wake_us)
+static void keep_lines_safe(bridge_t *bridge, uint64_t *wake_us)
 {
-    if (bridge->controller != NULL || bridge->is_safe || bridge->edge.is_in_hand) {
-        return BRIDGE_OK;
+    if (bridge->controller != NULL || bridge->is_safe) {
+        return;
     }
     uint64_t at_us = bridge->gone_us + BRIDGE_SAFE_AFTER_US;
     if (bridge_port_now_us(bridge->port) < at_us) {
         bridge_earliest(wake_us, at_us);
-        return BRIDGE_OK;
+        return;
     }
-    bridge->is_safe = true;
-    return bridge_edge_make_safe(&bridge->edge);
+    bridge->is_safe = bridge_edge_make_safe(&bridge->edge); /* the end of a batch in hand calls again */
 }
 
-bridge_error_t bridge_poll(bridge_t *bridge, uint64_t *wake_us)
+bridge_error_t bridge_execute(bridge_t *bridge, uint64_t *wake_us)
+{
+    return bridge_edge_poll(&bridge->edge, wake_us);
+}
+
+void bridge_serve(bridge_t *bridge, uint64_t *wake_us)
 {
     *wake_us = UINT64_MAX;
+    bridge_edge_hear_call(&bridge->edge);
     let_in(bridge);
     for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
-        if (bridge->connections[i].state != BRIDGE_FREE) {
-            bridge_connection_poll(bridge, &bridge->connections[i], wake_us);
-        }
+        bridge_connection_read(bridge, &bridge->connections[i], wake_us);
     }
-    uint64_t work_us = UINT64_MAX;
-    bridge_error_t error = work(bridge, &work_us);
-    bridge_earliest(wake_us, work_us);
-    if (error == BRIDGE_WAIT) {
-        error = keep_lines_safe(bridge, wake_us);
-    }
-    /* What the work brought goes out at once. */
-    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) { /* one may have ended another */
         bridge_connection_write(bridge, &bridge->connections[i], wake_us);
     }
+    keep_lines_safe(bridge, wake_us);
     if (bridge->has_unread && bridge->bulk != BRIDGE_BULK_LAST) {
         bridge->has_unread = false;
         *wake_us = 0;
     }
-    return error;
 }
 
 void bridge_shut(bridge_t *bridge, const char *text)
@@ -194,4 +156,9 @@ bool bridge_is_connected(const bridge_t *bridge)
         }
     }
     return false;
+}
+
+bool bridge_is_controlled(const bridge_t *bridge)
+{
+    return bridge->controller != NULL;
 }

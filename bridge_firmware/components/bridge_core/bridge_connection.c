@@ -67,6 +67,7 @@ void bridge_close(bridge_t *bridge, bridge_connection_t *connection, uint8_t rea
     connection->input_length = 0;
     connection->has_closing = true;
     connection->has_pong = false;
+    connection->refused_count = 0;
     connection->closing_reason = reason;
     connection->closing_length = text.length < BRIDGE_MAX_TEXT ? text.length : BRIDGE_MAX_TEXT;
     memcpy(connection->closing_text, text.data, connection->closing_length);
@@ -137,9 +138,13 @@ static void take_all(bridge_t *bridge, bridge_connection_t *connection)
     }
 }
 
-static void read_some(bridge_t *bridge, bridge_connection_t *connection)
+static void read_some(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
 {
-    for (unsigned int i = 0; i < MOST_ROUNDS && connection->state != BRIDGE_FREE; i++) {
+    for (unsigned int i = 0; connection->state != BRIDGE_FREE; i++) {
+        if (i == MOST_ROUNDS) {
+            *wake_us = 0;
+            return;
+        }
         if (connection->state == BRIDGE_IS_PARTING) {
             connection->input_length = 0;
         }
@@ -163,14 +168,10 @@ static void read_some(bridge_t *bridge, bridge_connection_t *connection)
     }
 }
 
-/* Write what waits; whether all of it went. */
-static bool write_waiting(bridge_t *bridge, bridge_connection_t *connection)
+/* Write what is in `out`; whether all of it went. */
+static bool write_out(bridge_t *bridge, bridge_connection_t *connection)
 {
-    bool is_bulk = connection->out_at == connection->out_length;
     bridge_span_t data = {connection->out + connection->out_at, connection->out_length - connection->out_at};
-    if (is_bulk) {
-        data = bridge->controller == connection ? bridge_bulk(bridge) : (bridge_span_t){0};
-    }
     if (data.length == 0) {
         return true;
     }
@@ -186,52 +187,50 @@ static bool write_waiting(bridge_t *bridge, bridge_connection_t *connection)
     } else if (connection->stuck_us == UINT64_MAX) {
         connection->stuck_us = now_us;
     }
-    if (is_bulk) {
-        bridge->bulk_at += sent;
-    } else {
-        connection->out_at += sent;
-    }
-    if (is_bulk && sent == data.length) {
-        bridge_bulk_sent(bridge);
-    }
+    connection->out_at += sent;
     return sent == data.length;
 }
 
-void bridge_connection_write(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
+static void write_some(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
 {
     for (unsigned int i = 0; connection->state != BRIDGE_FREE; i++) {
         if (i == MOST_ROUNDS) {
             *wake_us = 0;
             return;
         }
-        if (!write_waiting(bridge, connection)) {
-            return;
-        }
-        bool is_written = connection->out_at == connection->out_length &&
-                          (bridge->controller != connection || bridge->bulk == BRIDGE_BULK_NONE);
-        if (is_written && !bridge_next_output(bridge, connection)) {
+        if (!write_out(bridge, connection) || !bridge_next_output(bridge, connection)) {
             return;
         }
     }
 }
 
-static void keep_time(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
+/* When the connection's time is over, whatever it waits for. */
+static uint64_t end_of(const bridge_connection_t *connection)
+{
+    if (connection->state == BRIDGE_IS_PARTING) {
+        return connection->part_by_us;
+    }
+    return bridge_is_waiting(connection) ? connection->made_us + BRIDGE_HELLO_WITHIN_US
+                                         : connection->heard_us + BRIDGE_DEAD_PEER_US;
+}
+
+static void keep_time(bridge_t *bridge, bridge_connection_t *connection)
 {
     uint64_t now_us = bridge_port_now_us(bridge->port);
-    bool is_waiting = bridge_is_waiting(connection);
-    bool is_parting = connection->state == BRIDGE_IS_PARTING;
-    uint64_t end_us = is_waiting   ? connection->made_us + BRIDGE_HELLO_WITHIN_US
-                      : is_parting ? connection->part_by_us
-                                   : connection->heard_us + BRIDGE_DEAD_PEER_US;
+    bool is_over = now_us >= end_of(connection);
     bool is_stuck = connection->stuck_us != UINT64_MAX && now_us >= connection->stuck_us + BRIDGE_DEAD_PEER_US;
-    if (is_stuck || (is_parting && now_us >= end_us)) {
+    if (is_stuck || (is_over && connection->state == BRIDGE_IS_PARTING)) {
         bridge_drop(bridge, connection);
-    } else if (now_us >= end_us) {
-        const char *text = is_waiting ? "no hello within 5 s" : "no sign of life for 9 s";
+    } else if (is_over) {
+        const char *text = bridge_is_waiting(connection) ? "no hello within 5 s" : "no sign of life for 9 s";
         bridge_close(bridge, connection, BRIDGE_CLOSE_TOO_SLOW, bridge_span_of(text));
-        end_us = connection->part_by_us;
     }
-    bridge_earliest(wake_us, end_us);
+}
+
+/* When the connection has to be looked at again. */
+static void tell_time(const bridge_connection_t *connection, uint64_t *wake_us)
+{
+    bridge_earliest(wake_us, end_of(connection));
     if (connection->stuck_us != UINT64_MAX) {
         bridge_earliest(wake_us, connection->stuck_us + BRIDGE_DEAD_PEER_US);
     } else if (connection->state == BRIDGE_READY) {
@@ -239,13 +238,20 @@ static void keep_time(bridge_t *bridge, bridge_connection_t *connection, uint64_
     }
 }
 
-void bridge_connection_poll(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
+void bridge_connection_read(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
 {
-    read_some(bridge, connection);
     if (connection->state != BRIDGE_FREE) {
-        keep_time(bridge, connection, wake_us);
+        read_some(bridge, connection, wake_us);
     }
+}
+
+void bridge_connection_write(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us)
+{
     if (connection->state != BRIDGE_FREE) {
-        bridge_connection_write(bridge, connection, wake_us);
+        keep_time(bridge, connection);
+    }
+    write_some(bridge, connection, wake_us);
+    if (connection->state != BRIDGE_FREE) {
+        tell_time(connection, wake_us);
     }
 }

@@ -1,17 +1,34 @@
+/* The engine task's work at one UART: it follows the orders one after the other. */
 #include "bridge_edge.h"
 
 #include <string.h>
 
-#define MOST_READS 16U /* of the UART in one go: a line that is stuck does not hold up the network */
-#define PORT_AT 3U     /* the frame's port byte, which tells in the queue whether the batch is to be skipped */
+#define MOST_READS 16U /* of the UART in one go: a line that is stuck does not hold up the orders */
 #define TYPE_AT 2U
+
+/* Leave the lock, and see that the network task looks. */
+static void unlock_and_call(bridge_edge_t *edge)
+{
+    bool is_call = !edge->is_network_called;
+    edge->is_network_called = true;
+    bridge_port_unlock(edge->port);
+    if (is_call) {
+        bridge_port_wake_network(edge->port);
+    }
+}
+
+static void add_console(bridge_edge_t *edge, bridge_span_t data, uint64_t at_us)
+{
+    uint32_t byte_ns = (uint32_t)bridge_wire_time_us(&edge->engine.uart, 1000);
+    bridge_port_lock(edge->port);
+    bridge_ring_append(&edge->ring, data, at_us, byte_ns > 0 ? byte_ns : 1);
+    unlock_and_call(edge);
+}
 
 static void route(bridge_edge_t *edge, bridge_span_t data, uint64_t at_us)
 {
     if (edge->unclaimed == BRIDGE_UNCLAIMED_CONSOLE) {
-        const bridge_uart_t *uart = &edge->engine.uart;
-        uint32_t byte_ns = (uint32_t)(bridge_wire_time_us(uart, 1000));
-        bridge_ring_append(&edge->ring, data, at_us, byte_ns > 0 ? byte_ns : 1);
+        add_console(edge, data, at_us);
         return;
     }
     size_t room = BRIDGE_MAX_RESIDUE - edge->residue_length;
@@ -45,116 +62,47 @@ static bridge_error_t read_unclaimed(bridge_edge_t *edge)
     return BRIDGE_OK;
 }
 
-bridge_error_t bridge_edge_start(bridge_edge_t *edge, const bridge_uart_t *console)
-{
-    edge->is_stopped = true;
-    edge->engine.port = edge->port;
-    bridge_error_t error = bridge_port_configure(edge->port, console);
-    if (error != BRIDGE_OK) {
-        return error;
-    }
-    edge->engine.uart = *console;
-    return bridge_edge_make_safe(edge);
-}
-
-bridge_error_t bridge_edge_make_safe(bridge_edge_t *edge)
+static bridge_error_t drive_safe(bridge_edge_t *edge)
 {
     uint8_t mask = BRIDGE_SAFE_MASK & bridge_port_lines(edge->port);
     bridge_error_t error = bridge_port_set_lines(edge->port, mask, BRIDGE_SAFE_LEVELS & mask);
     return error == BRIDGE_ERR_UNSUPPORTED ? BRIDGE_OK : error; /* lines that cannot be driven need no safe level */
 }
 
-static size_t entry_length(const uint8_t *entry)
-{
-    return BRIDGE_HEADER_BYTES + (size_t)(entry[0] | entry[1] << 8);
-}
-
-/* What is queued behind the batch in hand is to be answered SKIPPED. */
-static void skip_queued(bridge_edge_t *edge)
+bridge_error_t bridge_edge_start(bridge_edge_t *edge, const bridge_uart_t *console)
 {
     edge->is_stopped = true;
-    uint8_t *entry = bridge_queue_front(&edge->requests);
-    uint8_t *end = entry + bridge_queue_length(&edge->requests);
-    entry += edge->is_in_hand ? edge->request_length : 0;
-    for (; entry < end; entry += entry_length(entry)) {
-        entry[PORT_AT] = 1;
+    edge->last.outcome = BRIDGE_NO_BATCH;
+    edge->engine.port = edge->port;
+    bridge_error_t error = bridge_port_configure(edge->port, console);
+    if (error != BRIDGE_OK) {
+        return error;
     }
+    edge->engine.uart = *console;
+    return drive_safe(edge);
 }
 
-static void stop(bridge_edge_t *edge)
+/* Under the lock. */
+static void drop_request(bridge_edge_t *edge, size_t length)
 {
-    skip_queued(edge);
-    edge->is_stale = true;
-}
-
-/* A mark right behind another one makes that one void. */
-static void put_mark(bridge_edge_t *edge, uint8_t unclaimed)
-{
-    bridge_queue_t *queue = &edge->requests;
-    if (edge->ends_with_mark) {
-        bridge_queue_cut(queue, bridge_queue_length(queue) - BRIDGE_MARK_BYTES);
-    }
-    uint8_t *room = bridge_queue_room(queue, BRIDGE_MARK_BYTES);
-    if (room != NULL) { /* BRIDGE_REQUEST_QUEUE_BYTES leaves room for every mark */
-        const uint8_t mark[BRIDGE_MARK_BYTES] = {1, 0, BRIDGE_BEGIN_RUN, 0, unclaimed};
-        memcpy(room, mark, sizeof(mark));
-        bridge_queue_commit(queue, BRIDGE_MARK_BYTES);
-        edge->ends_with_mark = true;
-    }
-}
-
-void bridge_edge_begin_run(bridge_edge_t *edge, uint8_t unclaimed)
-{
-    bridge_edge_abort(edge);
-    edge->is_stopped = false;
-    put_mark(edge, unclaimed);
-}
-
-void bridge_edge_abort(bridge_edge_t *edge)
-{
-    stop(edge);
-    edge->is_abort_wanted = edge->is_in_hand;
-}
-
-void bridge_edge_end_run(bridge_edge_t *edge)
-{
-    put_mark(edge, BRIDGE_UNCLAIMED_CONSOLE);
-}
-
-void bridge_edge_leave(bridge_edge_t *edge)
-{
-    stop(edge);
-    bridge_queue_cut(&edge->requests, edge->is_in_hand ? edge->request_length : 0);
-    edge->ends_with_mark = false;
-    if (!edge->has_orphan) {
-        bridge_queue_drop_front(&edge->results, bridge_queue_length(&edge->results));
-    }
-    edge->is_owned = false;
-    put_mark(edge, BRIDGE_UNCLAIMED_CONSOLE);
-}
-
-bridge_error_t bridge_edge_submit(bridge_edge_t *edge, const bridge_message_t *request)
-{
-    size_t length = BRIDGE_REQUEST_FIXED + request->as.request.steps.length;
-    uint8_t *room = bridge_queue_room(&edge->requests, length);
-    if (room == NULL) {
-        return BRIDGE_ERR_FULL;
-    }
-    bridge_writer_t writer = bridge_writer(room, length);
-    bridge_error_t error = bridge_encode(&writer, request);
-    if (error == BRIDGE_OK) {
-        room[PORT_AT] = edge->is_stopped ? 1 : 0;
-        bridge_queue_commit(&edge->requests, length);
+    bridge_queue_drop_front(&edge->requests, length);
+    if (bridge_queue_length(&edge->requests) == 0) {
         edge->ends_with_mark = false;
     }
-    return error;
 }
 
-/* The batch at the queue's front, as it lies now. */
-static bridge_reader_t front_request(const bridge_edge_t *edge, uint32_t *run, uint32_t *number, uint16_t *count)
+/* Under the lock. */
+static void commit_result(bridge_edge_t *edge, uint8_t *entry, size_t frame_length, uint32_t charge)
 {
-    const uint8_t *entry = bridge_queue_front(&edge->requests);
-    bridge_reader_t reader = bridge_reader(entry, entry_length(entry));
+    bridge_writer_t writer = bridge_writer(entry, BRIDGE_CHARGE_BYTES);
+    bridge_put_u32(&writer, charge);
+    bridge_queue_commit(&edge->results, BRIDGE_CHARGE_BYTES + frame_length);
+}
+
+/* A request in its queue or in `work`, up to its steps. */
+static bridge_reader_t open_request(const uint8_t *frame, uint32_t *run, uint32_t *number, uint16_t *count)
+{
+    bridge_reader_t reader = bridge_reader(frame, bridge_entry_length(frame));
     (void)bridge_get_u32(&reader); /* the header */
     *run = bridge_get_u32(&reader);
     *number = bridge_get_u32(&reader);
@@ -167,26 +115,15 @@ static bridge_span_t rest_of(bridge_reader_t *reader)
     return bridge_get_span(reader, reader->length - reader->at);
 }
 
-static void commit_result(bridge_edge_t *edge, uint8_t *entry, size_t frame_length, uint32_t charge)
-{
-    bridge_writer_t writer = bridge_writer(entry, BRIDGE_CHARGE_BYTES);
-    bridge_put_u32(&writer, charge);
-    edge->newest_length = BRIDGE_CHARGE_BYTES + frame_length;
-    bridge_queue_commit(&edge->results, edge->newest_length);
-    const uint8_t *request = bridge_queue_front(&edge->requests);
-    bridge_queue_drop_front(&edge->requests, entry_length(request));
-    if (bridge_queue_length(&edge->requests) == 0) {
-        edge->ends_with_mark = false;
-    }
-}
-
+/* Under the lock. */
 static bridge_error_t skip_front(bridge_edge_t *edge)
 {
     bridge_result_t skipped = {
         .outcome = BRIDGE_SKIPPED, .failed_step = BRIDGE_NO_STEP, .got = BRIDGE_NO_GOT};
     bridge_measure_t measure;
     uint16_t count;
-    bridge_reader_t reader = front_request(edge, &skipped.run, &skipped.number, &count);
+    const uint8_t *request = bridge_queue_front(&edge->requests);
+    bridge_reader_t reader = open_request(request, &skipped.run, &skipped.number, &count);
     (void)bridge_measure(rest_of(&reader), count, &measure);
     uint8_t *entry = bridge_queue_room(&edge->results, BRIDGE_CHARGE_BYTES + BRIDGE_RESULT_FIXED);
     if (entry == NULL) {
@@ -195,36 +132,47 @@ static bridge_error_t skip_front(bridge_edge_t *edge)
     bridge_message_t message = {.type = BRIDGE_BATCH_RESULT, .as.result = skipped};
     bridge_writer_t writer = bridge_writer(entry + BRIDGE_CHARGE_BYTES, BRIDGE_RESULT_FIXED);
     (void)bridge_encode(&writer, &message);
+    drop_request(edge, reader.length);
     commit_result(edge, entry, writer.at, (uint32_t)bridge_charge(&measure));
     return BRIDGE_OK;
 }
 
-static bridge_error_t begin_front(bridge_edge_t *edge)
+/* Under the lock: take the batch out of the queue, with room for its result. */
+static bridge_error_t take_front(bridge_edge_t *edge, bridge_measure_t *measure)
 {
-    bridge_measure_t measure;
     uint32_t run, number;
     uint16_t count;
-    bridge_reader_t reader = front_request(edge, &run, &number, &count);
-    bridge_span_t steps = rest_of(&reader);
-    bridge_error_t error = bridge_measure(steps, count, &measure);
+    const uint8_t *request = bridge_queue_front(&edge->requests);
+    bridge_reader_t reader = open_request(request, &run, &number, &count);
+    bridge_error_t error = bridge_measure(rest_of(&reader), count, measure);
     if (error != BRIDGE_OK) {
         return error;
     }
-    edge->entry = bridge_queue_room(&edge->results, BRIDGE_CHARGE_BYTES + measure.result_bytes);
+    edge->entry = bridge_queue_room(&edge->results, BRIDGE_CHARGE_BYTES + measure->result_bytes);
     if (edge->entry == NULL) {
         return BRIDGE_WAIT;
     }
-    error = read_unclaimed(edge);
+    memcpy(edge->work, request, reader.length);
+    memcpy(edge->batch_of, edge->owner_id, BRIDGE_CONTROLLER_ID_BYTES);
+    drop_request(edge, reader.length);
     edge->is_in_hand = true;
     edge->is_owned = true;
     edge->is_stale = false;
     edge->is_abort_wanted = false;
-    edge->request_length = reader.length;
-    edge->charge = (uint32_t)bridge_charge(&measure);
-    bridge_engine_begin(&edge->engine, steps, count, &measure, edge->entry + BRIDGE_CHARGE_BYTES + BRIDGE_RESULT_BARE);
+    edge->has_batch = true;
+    return BRIDGE_OK;
+}
+
+static void begin_batch(bridge_edge_t *edge, const bridge_measure_t *measure)
+{
+    uint32_t run, number;
+    uint16_t count;
+    bridge_reader_t reader = open_request(edge->work, &run, &number, &count);
+    edge->charge = (uint32_t)bridge_charge(measure);
+    uint8_t *places = edge->entry + BRIDGE_CHARGE_BYTES + BRIDGE_RESULT_BARE;
+    bridge_engine_begin(&edge->engine, rest_of(&reader), count, measure, places);
     edge->engine.result.run = run;
     edge->engine.result.number = number;
-    return error;
 }
 
 static void end_batch(bridge_edge_t *edge)
@@ -233,60 +181,90 @@ static void end_batch(bridge_edge_t *edge)
     edge->engine.result.residue_lost = edge->residue_lost;
     bridge_span_t residue = {edge->residue, edge->residue_length};
     size_t length = bridge_engine_finish(&edge->engine, edge->entry + BRIDGE_CHARGE_BYTES, residue);
+    bridge_span_t frame = {edge->entry + BRIDGE_CHARGE_BYTES, length};
     edge->residue_length = 0;
     edge->residue_lost = 0;
+    edge->has_batch = false;
+    bridge_port_lock(edge->port);
     if (edge->engine.result.outcome != BRIDGE_DONE && !edge->is_stale) {
-        skip_queued(edge);
+        bridge_edge_skip_queued(edge); /* R28 */
     }
     edge->is_in_hand = false;
-    edge->has_orphan = !edge->is_owned;
-    commit_result(edge, edge->entry, length, edge->charge);
+    edge->has_orphan = !edge->is_owned && edge->is_paused; /* `last` cannot take it now */
+    if (!edge->has_orphan) {
+        bridge_edge_note_last(edge, frame);
+    }
+    if (edge->is_owned || edge->has_orphan) {
+        commit_result(edge, edge->entry, length, edge->charge);
+    }
+    unlock_and_call(edge);
 }
 
 static bridge_error_t poll_batch(bridge_edge_t *edge, uint64_t *wake_us)
 {
-    uint32_t run, number;
-    uint16_t count;
-    bridge_reader_t reader = front_request(edge, &run, &number, &count);
-    bridge_span_t steps = rest_of(&reader);
-    if (edge->is_abort_wanted) {
-        edge->engine.steps = steps;
+    bridge_port_lock(edge->port);
+    edge->is_engine_called = false;
+    bool is_abort_wanted = edge->is_abort_wanted;
+    bridge_port_unlock(edge->port);
+    if (is_abort_wanted) {
         bridge_engine_abort(&edge->engine);
-    } else if (bridge_engine_poll(&edge->engine, steps, wake_us) == BRIDGE_WAIT) {
+    } else if (bridge_engine_poll(&edge->engine, wake_us) == BRIDGE_WAIT) {
         return BRIDGE_WAIT;
     }
     end_batch(edge);
     return BRIDGE_OK;
 }
 
-/* Follow the order at the queue's front. BRIDGE_WAIT when there is none that may be followed now. */
-static bridge_error_t follow_front(bridge_edge_t *edge)
+/* Under the lock: follow the order at the queue's front. BRIDGE_WAIT when there is none that may be followed now. */
+static bridge_error_t follow_front(bridge_edge_t *edge, bridge_measure_t *measure)
 {
     const uint8_t *entry = bridge_queue_front(&edge->requests);
     if (bridge_queue_length(&edge->requests) == 0 || edge->is_paused || edge->has_orphan) {
-        bridge_error_t error = read_unclaimed(edge);
-        return error == BRIDGE_OK ? BRIDGE_WAIT : error;
+        return BRIDGE_WAIT;
     }
     if (entry[TYPE_AT] == BRIDGE_BATCH_REQUEST) {
-        return entry[PORT_AT] != 0 ? skip_front(edge) : begin_front(edge);
+        return entry[BRIDGE_IS_SKIPPED_AT] != 0 ? skip_front(edge) : take_front(edge, measure);
     }
-    bridge_error_t error = read_unclaimed(edge); /* what came before belongs to before */
     edge->unclaimed = entry[BRIDGE_HEADER_BYTES];
     edge->residue_length = 0;
     edge->residue_lost = 0;
-    bridge_queue_drop_front(&edge->requests, BRIDGE_MARK_BYTES);
-    if (bridge_queue_length(&edge->requests) == 0) {
-        edge->ends_with_mark = false;
+    drop_request(edge, BRIDGE_MARK_BYTES);
+    return BRIDGE_OK;
+}
+
+/* BRIDGE_OK: an order was followed. A UART that failed as a batch began is the batch's own failure. */
+static bridge_error_t follow_order(bridge_edge_t *edge)
+{
+    bridge_measure_t measure;
+    bridge_error_t unread = read_unclaimed(edge); /* what came before an order belongs to before */
+    bridge_port_lock(edge->port);
+    edge->is_engine_called = false;
+    bool is_safe_wanted = edge->is_safe_wanted;
+    size_t results = bridge_queue_length(&edge->results);
+    edge->is_safe_wanted = false;
+    bridge_error_t error = is_safe_wanted ? BRIDGE_OK : follow_front(edge, &measure);
+    if (bridge_queue_length(&edge->results) != results) {
+        unlock_and_call(edge);
+    } else {
+        bridge_port_unlock(edge->port);
     }
-    return error;
+    if (is_safe_wanted) {
+        return drive_safe(edge);
+    }
+    if (edge->has_batch) {
+        begin_batch(edge, &measure);
+        return BRIDGE_OK;
+    }
+    return unread == BRIDGE_OK ? error : unread;
 }
 
 bridge_error_t bridge_edge_poll(bridge_edge_t *edge, uint64_t *wake_us)
 {
-    bridge_error_t error = BRIDGE_OK;
-    while (!edge->is_in_hand && error == BRIDGE_OK) {
-        error = follow_front(edge);
+    for (;;) {
+        *wake_us = UINT64_MAX;
+        bridge_error_t error = edge->has_batch ? poll_batch(edge, wake_us) : follow_order(edge);
+        if (error != BRIDGE_OK) {
+            return error;
+        }
     }
-    /* A UART that failed as a batch began is the batch's own failure. */
-    return edge->is_in_hand ? poll_batch(edge, wake_us) : error;
 }

@@ -28,7 +28,7 @@ bool bridge_step_reads(const bridge_step_t *step)
     return step->number >= BRIDGE_STEP_EXPECT && step->number <= BRIDGE_STEP_DISCARD;
 }
 
-/* Decode the step at the cursor, where it lies now. */
+/* Decode the step at the cursor. */
 static void load_step(bridge_engine_t *engine)
 {
     bridge_cursor_t *cursor = &engine->cursor;
@@ -159,9 +159,8 @@ static bridge_error_t step_once(bridge_engine_t *engine, uint64_t *wake_us)
     }
 }
 
-bridge_error_t bridge_engine_poll(bridge_engine_t *engine, bridge_span_t steps, uint64_t *wake_us)
+bridge_error_t bridge_engine_poll(bridge_engine_t *engine, uint64_t *wake_us)
 {
-    engine->steps = steps;
     if (engine->measure.not_understood != BRIDGE_NO_STEP) {
         engine->cursor.index = engine->measure.not_understood;
         engine->result.cause = BRIDGE_CAUSE_UNSUPPORTED;

@@ -1,69 +1,88 @@
+#include <string.h>
+
 #include "bridge_session.h"
 
-bridge_span_t bridge_bulk(const bridge_t *bridge)
-{
-    bridge_span_t frame = {0};
-    if (bridge->bulk == BRIDGE_BULK_RESULT) {
-        frame = bridge_edge_oldest_result(&bridge->edge);
-    } else if (bridge->bulk == BRIDGE_BULK_LAST) {
-        frame = (bridge_span_t){bridge->config.last, bridge->last_length};
-    }
-    if (frame.length == 0) {
-        return frame;
-    }
-    return (bridge_span_t){frame.data + bridge->bulk_at, frame.length - bridge->bulk_at};
-}
-
-void bridge_bulk_sent(bridge_t *bridge)
+static void end_bulk(bridge_t *bridge)
 {
     if (bridge->bulk == BRIDGE_BULK_RESULT) {
-        bridge->charged -= bridge_edge_drop_oldest(&bridge->edge);
+        bridge->charged -= bridge_edge_drop_result(&bridge->edge);
+    } else {
+        bridge_edge_resume(&bridge->edge);
     }
     bridge->bulk = BRIDGE_BULK_NONE;
-    bridge->bulk_at = 0;
+}
+
+/* The next piece of the bulk, into `out`, which is empty. */
+static void say_piece(bridge_t *bridge, bridge_connection_t *connection)
+{
+    size_t length = bridge->bulk_length - bridge->bulk_at;
+    length = length < BRIDGE_OUT_BYTES ? length : BRIDGE_OUT_BYTES;
+    if (bridge->bulk == BRIDGE_BULK_RESULT) {
+        bridge_edge_copy_result(&bridge->edge, bridge->bulk_at, connection->out, length);
+    } else { /* the edge is paused, and leaves it as it is */
+        memcpy(connection->out, bridge->config.last + bridge->bulk_at, length);
+    }
+    connection->out_at = 0;
+    connection->out_length = length;
+    bridge->bulk_at += length;
+    if (bridge->bulk_at == bridge->bulk_length) {
+        end_bulk(bridge);
+    }
+}
+
+static bool say_gap(bridge_t *bridge, bridge_connection_t *connection, uint64_t oldest)
+{
+    bridge_message_t message = {.type = BRIDGE_CONSOLE_GAP};
+    message.as.gap.position = bridge->console_next;
+    message.as.gap.length = oldest - bridge->console_next;
+    bridge->console_next = oldest;
+    bridge->console_settled = oldest;
+    bridge_say(bridge, connection, &message);
+    return true;
 }
 
 static bool say_console(bridge_t *bridge, bridge_connection_t *connection)
 {
-    const bridge_ring_t *ring = &bridge->edge.ring;
-    uint64_t window = ring->capacity < BRIDGE_CONSOLE_WINDOW ? ring->capacity : BRIDGE_CONSOLE_WINDOW;
+    uint32_t ring_bytes = bridge->config.ring_bytes;
+    uint64_t window = ring_bytes < BRIDGE_CONSOLE_WINDOW ? ring_bytes : BRIDGE_CONSOLE_WINDOW;
     uint64_t waiting = bridge->console_next - bridge->console_settled;
     if (waiting >= window) {
         return false;
     }
-    bridge_message_t message = {.type = BRIDGE_CONSOLE_GAP};
-    if (bridge->console_next < ring->oldest) {
-        message.as.gap.position = bridge->console_next;
-        message.as.gap.length = ring->oldest - bridge->console_next;
-        bridge->console_next = ring->oldest;
-        bridge->console_settled = ring->oldest;
-        bridge_say(bridge, connection, &message);
-        return true;
+    size_t room = window - waiting < BRIDGE_MAX_CONSOLE ? (size_t)(window - waiting) : BRIDGE_MAX_CONSOLE;
+    bridge_message_t message = {.type = BRIDGE_CONSOLE};
+    uint64_t oldest;
+    size_t length = bridge_edge_read_console(&bridge->edge, bridge->console_next, bridge->console, room,
+                                             &message.as.console.at_us, &oldest);
+    if (bridge->console_next < oldest) {
+        return say_gap(bridge, connection, oldest);
     }
-    message.type = BRIDGE_CONSOLE;
-    message.as.console.position = bridge->console_next;
-    message.as.console.data =
-        bridge_ring_read(ring, bridge->console_next, (size_t)(window - waiting), &message.as.console.at_us);
-    if (message.as.console.data.length == 0) {
+    if (length == 0) {
         return false;
     }
-    bridge->console_next += message.as.console.data.length;
+    message.as.console.position = bridge->console_next;
+    message.as.console.data = (bridge_span_t){bridge->console, length};
+    bridge->console_next += length;
     bridge_say(bridge, connection, &message);
     return true;
 }
 
 static bool say_as_controller_hears(bridge_t *bridge, bridge_connection_t *connection)
 {
-    if (bridge_edge_oldest_result(&bridge->edge).length > 0 && !bridge->edge.has_orphan) {
+    size_t length = bridge->bulk == BRIDGE_BULK_NONE ? bridge_edge_result_length(&bridge->edge) : 0;
+    if (length > 0) {
         bridge->bulk = BRIDGE_BULK_RESULT;
         bridge->bulk_at = 0;
+        bridge->bulk_length = length;
+    }
+    if (bridge->bulk != BRIDGE_BULK_NONE) {
+        say_piece(bridge, connection);
         return true;
     }
-    uint64_t now_us = bridge_port_now_us(bridge->port);
     if (say_console(bridge, connection)) {
         return true;
     }
-    if (now_us >= connection->wrote_us + BRIDGE_KEEP_ALIVE_US) {
+    if (bridge_port_now_us(bridge->port) >= connection->wrote_us + BRIDGE_KEEP_ALIVE_US) {
         bridge_message_t ping = {.type = BRIDGE_PING};
         ping.as.ping.token = ++bridge->ping_token;
         bridge_say(bridge, connection, &ping);
@@ -89,12 +108,27 @@ static bool say_closing(bridge_t *bridge, bridge_connection_t *connection)
     return false;
 }
 
+/* The oldest that was refused. */
+static void say_unsupported(bridge_t *bridge, bridge_connection_t *connection)
+{
+    bridge_message_t answer = {.type = BRIDGE_UNSUPPORTED, .port = connection->refused[0].port};
+    answer.as.unsupported = connection->refused[0].type;
+    connection->refused_count--;
+    memmove(connection->refused, connection->refused + 1, connection->refused_count * sizeof(connection->refused[0]));
+    bridge_say(bridge, connection, &answer);
+}
+
 bool bridge_next_output(bridge_t *bridge, bridge_connection_t *connection)
 {
     if (connection->state == BRIDGE_IS_PARTING) {
         return say_closing(bridge, connection);
     }
-    if (connection->has_pong) {
+    bool is_free = bridge->controller != connection || bridge->bulk == BRIDGE_BULK_NONE;
+    if (connection->refused_count > 0 && is_free) {
+        say_unsupported(bridge, connection);
+        return true;
+    }
+    if (connection->has_pong && is_free) {
         bridge_message_t pong = {.type = BRIDGE_PONG};
         pong.as.ping.token = connection->pong_token;
         pong.as.ping.now_us = bridge_port_now_us(bridge->port);

@@ -9,9 +9,11 @@ void bridge_leave(bridge_t *bridge, const bridge_connection_t *connection)
     }
     bridge->controller = NULL;
     bridge->gone_us = bridge_port_now_us(bridge->port);
-    bridge->bulk = BRIDGE_BULK_NONE;
-    bridge->bulk_at = 0;
     bridge_edge_leave(&bridge->edge);
+    if (bridge->bulk == BRIDGE_BULK_LAST) {
+        bridge_edge_resume(&bridge->edge);
+    }
+    bridge->bulk = BRIDGE_BULK_NONE;
 }
 
 /* From now on messages may be as large as the largest batch: they come into the one buffer for that. */
@@ -24,15 +26,17 @@ static void give_large_input(bridge_t *bridge, bridge_connection_t *connection)
 
 static void say_welcome(bridge_t *bridge, bridge_connection_t *connection)
 {
-    bool has_last = bridge->last_length > 0 &&
-                    memcmp(bridge->last_of, connection->controller_id, BRIDGE_CONTROLLER_ID_BYTES) == 0;
+    bridge_last_t last = bridge_edge_pause(&bridge->edge);
+    bool has_last = last.length > 0 &&
+                    memcmp(last.controller_id, connection->controller_id, BRIDGE_CONTROLLER_ID_BYTES) == 0;
     bridge_message_t message = {.type = BRIDGE_WELCOME};
     bridge_say(bridge, connection, &message);
     if (!has_last || connection->state != BRIDGE_READY) {
+        bridge_edge_resume(&bridge->edge);
         return;
     }
-    /* The last result follows from where it lies: only the header, 1 and the port stand before it. */
-    size_t length = 2 + bridge->last_length - BRIDGE_HEADER_BYTES;
+    /* The last result follows in pieces: the header, 1 and the port stand before it. */
+    size_t length = 2 + last.length - BRIDGE_HEADER_BYTES;
     uint8_t *frame = connection->out + connection->out_length - BRIDGE_HEADER_BYTES - 1;
     frame[0] = (uint8_t)length;
     frame[1] = (uint8_t)(length >> 8);
@@ -41,7 +45,8 @@ static void say_welcome(bridge_t *bridge, bridge_connection_t *connection)
     connection->out_length++;
     bridge->bulk = BRIDGE_BULK_LAST;
     bridge->bulk_at = BRIDGE_HEADER_BYTES;
-    bridge->newest_run = bridge->last_run;
+    bridge->bulk_length = last.length;
+    bridge->newest_run = last.run;
 }
 
 static void seat(bridge_t *bridge, bridge_connection_t *connection, const bridge_hello_t *hello)
@@ -55,9 +60,11 @@ static void seat(bridge_t *bridge, bridge_connection_t *connection, const bridge
     bridge->charged = 0;
     bridge->console_next = hello->console_from;
     bridge->console_settled = hello->console_from;
-    bridge_ring_acknowledge(&bridge->edge.ring, hello->console_from);
+    bridge_edge_own(&bridge->edge, hello->controller_id);
+    bridge_edge_acknowledge(&bridge->edge, hello->console_from);
     connection->state = BRIDGE_READY;
     give_large_input(bridge, connection);
+    bridge_port_confirm(bridge->port);
     say_welcome(bridge, connection);
 }
 
@@ -146,7 +153,7 @@ static bridge_error_t hear_ack(bridge_t *bridge, uint64_t position)
     if (position > bridge->console_next) { /* R50 */
         return BRIDGE_ERR_RULE;
     }
-    bridge_ring_acknowledge(&bridge->edge.ring, position);
+    bridge_edge_acknowledge(&bridge->edge, position);
     if (position > bridge->console_settled) {
         bridge->console_settled = position;
     }
@@ -176,14 +183,24 @@ static bridge_error_t hear_controller(bridge_t *bridge, bridge_connection_t *con
     }
 }
 
+/* R7 */
+static void refuse(bridge_t *bridge, bridge_connection_t *connection, const bridge_frame_t *frame)
+{
+    if (connection->refused_count == BRIDGE_MOST_REFUSED) {
+        bridge_close(bridge, connection, BRIDGE_CLOSE_TOO_SLOW, bridge_span_of("more is asked than read"));
+        return;
+    }
+    connection->refused[connection->refused_count].type = frame->type;
+    connection->refused[connection->refused_count].port = frame->port;
+    connection->refused_count++;
+}
+
 bridge_error_t bridge_handle(bridge_t *bridge, bridge_connection_t *connection, const bridge_frame_t *frame)
 {
     bridge_message_t message;
     bridge_error_t error = bridge_decode(frame, &message);
     if (error == BRIDGE_ERR_UNKNOWN) {
-        bridge_message_t answer = {.type = BRIDGE_UNSUPPORTED, .port = frame->port};
-        answer.as.unsupported = frame->type;
-        bridge_say(bridge, connection, &answer);
+        refuse(bridge, connection, frame);
         return BRIDGE_OK;
     }
     if (error != BRIDGE_OK || message.type == BRIDGE_UNSUPPORTED) {

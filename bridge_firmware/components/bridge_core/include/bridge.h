@@ -1,7 +1,7 @@
 /* A bridge: one edge, its connections, and who controls it (BRIDGE_PROTOCOL.md).
  *
- * The caller gives all memory, then calls `bridge_poll` for ever, from one task: when bytes came or went, and at the
- * time it names. */
+ * The caller gives all memory and starts it. Then one task calls `bridge_execute` for ever and another one
+ * `bridge_serve`: bridge_port.h says when. One task may do both in turn. */
 #pragma once
 
 #include "bridge_edge.h"
@@ -10,6 +10,7 @@
 #define BRIDGE_CONNECTIONS (1U + BRIDGE_MAX_WAITING + BRIDGE_PARTING)
 #define BRIDGE_LAST_WORDS_US 1000000U /* for a Closing to reach the peer: a round trip of a bad link */
 #define BRIDGE_OUT_BYTES 1152U        /* the largest Console (1046), or preamble and Greeting with some answers */
+#define BRIDGE_MOST_REFUSED 32U      /* a peer of a later version tries its new messages once each */
 #define BRIDGE_CONSOLE_WINDOW 16384U  /* R51, less where the ring is smaller: a second at 115200 baud */
 #define BRIDGE_LARGEST_CONSOLE (BRIDGE_HEADER_BYTES + 18U + BRIDGE_MAX_CONSOLE)
 
@@ -25,6 +26,7 @@ typedef struct {
     bridge_uart_t console;
     /* Memory that is the bridge's from now on. */
     uint8_t *requests; /* BRIDGE_REQUEST_QUEUE_BYTES */
+    uint8_t *work;     /* max_batch: the batch in hand */
     uint8_t *results;  /* BRIDGE_RESULT_QUEUE_BYTES */
     uint8_t *last;     /* credit: the newest result, for Welcome (R18) */
     uint8_t *input;    /* BRIDGE_INPUT_BYTES: the controller's message as it comes */
@@ -63,6 +65,11 @@ typedef struct {
     uint8_t out[BRIDGE_OUT_BYTES];
     size_t out_at;
     size_t out_length;
+    struct {
+        uint8_t type;
+        uint8_t port;
+    } refused[BRIDGE_MOST_REFUSED]; /* R7: to be answered Unsupported, behind a result that is half said */
+    size_t refused_count;
     bool has_pong; /* R21: the newest Ping's is enough */
     uint32_t pong_token;
     bool has_closing;
@@ -72,7 +79,7 @@ typedef struct {
     size_t closing_length;
 } bridge_connection_t;
 
-/* What is sent from where it lies, behind the controller's `out`. */
+/* A frame too large for the controller's `out`: it passes through it in pieces. */
 typedef enum {
     BRIDGE_BULK_NONE = 0,
     BRIDGE_BULK_RESULT,
@@ -89,12 +96,6 @@ typedef struct {
     uint64_t gone_us;   /* since when there is none */
     bool is_safe;       /* the lines are, and nobody could have changed that */
     bool is_shut;       /* nobody is let in any more */
-    uint8_t batch_of[BRIDGE_CONTROLLER_ID_BYTES]; /* whose batch is in hand, or was */
-    uint8_t last_of[BRIDGE_CONTROLLER_ID_BYTES];
-    size_t last_length; /* of the whole frame */
-    uint32_t last_run;
-    uint32_t last_number;
-    uint8_t last_outcome;
     /* The controller's books. */
     int64_t newest_run;
     bool is_over; /* the newest run takes no batches */
@@ -104,15 +105,21 @@ typedef struct {
     uint64_t console_settled;
     uint32_t ping_token;
     bridge_bulk_t bulk;
-    size_t bulk_at;
+    size_t bulk_at;     /* so much of the frame is in `out`, or was sent */
+    size_t bulk_length; /* of the whole frame */
+    uint8_t console[BRIDGE_MAX_CONSOLE]; /* on its way from the ring to `out` */
     bool has_unread; /* the controller said something before its Welcome was written */
 } bridge_t;
 
 /* Set UART and lines. BRIDGE_ERR_UNSUPPORTED, BRIDGE_ERR_PORT. */
 bridge_error_t bridge_start(bridge_t *bridge, bridge_port_t *port, const bridge_config_t *config);
-/* Do what can be done; `*wake_us`: when to call again at the latest. BRIDGE_ERR_PORT: the UART is gone. */
-bridge_error_t bridge_poll(bridge_t *bridge, uint64_t *wake_us);
-/* Let nobody in any more, and say goodbye to everybody (SHUTDOWN). */
+/* The engine task: do what can be done at the UART; `*wake_us`: when to call again at the latest. BRIDGE_WAIT;
+ * BRIDGE_ERR_PORT: the UART is gone. */
+bridge_error_t bridge_execute(bridge_t *bridge, uint64_t *wake_us);
+/* The network task: do what can be done for the connections; `*wake_us` likewise. */
+void bridge_serve(bridge_t *bridge, uint64_t *wake_us);
+/* The network task: let nobody in any more, and say goodbye to everybody (SHUTDOWN). */
 void bridge_shut(bridge_t *bridge, const char *text);
-/* Whether a connection is open. */
+/* The network task: whether a connection is open; whether one is the controller's. */
 bool bridge_is_connected(const bridge_t *bridge);
+bool bridge_is_controlled(const bridge_t *bridge);

@@ -41,13 +41,14 @@ typedef struct {
     uint32_t wanted; /* ReceiveCounted: bytes in all */
 } bridge_engine_t;
 
-/* Begin a batch. `places` has room for the outputs and arrivals of `measure`. */
+/* Begin a batch. `steps` stay where they are until it is finished; `places` has room for the outputs and arrivals of
+ * `measure`. */
 void bridge_engine_begin(bridge_engine_t *engine, bridge_span_t steps, uint16_t count,
                          const bridge_measure_t *measure, uint8_t *places);
 
 /* Go on as far as possible. BRIDGE_WAIT: ask again when bytes came or went, or at `*wake_us` if that is earlier.
- * BRIDGE_OK: the batch has ended; `result` says how. `steps` lie where they lie now. */
-bridge_error_t bridge_engine_poll(bridge_engine_t *engine, bridge_span_t steps, uint64_t *wake_us);
+ * BRIDGE_OK: the batch has ended; `result` says how. */
+bridge_error_t bridge_engine_poll(bridge_engine_t *engine, uint64_t *wake_us);
 
 /* End the batch between two bytes (R29). */
 void bridge_engine_abort(bridge_engine_t *engine);

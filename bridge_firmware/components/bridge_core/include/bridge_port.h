@@ -1,7 +1,21 @@
-/* The hardware under the core: one UART with its lines, a clock, sockets. Implemented once for each platform.
+/* The hardware under the core: one UART with its lines, a clock, sockets, storage, update, and the two tasks' meeting.
+ * Implemented once for each platform; `struct bridge_port` is the platform's own.
  *
- * Nothing here blocks. A call that can do nothing now returns BRIDGE_OK with a count of 0, or BRIDGE_WAIT; the port
- * then sees to it that whoever runs `bridge_poll` wakes up when it can. */
+ * Two tasks run a bridge, and the port owns both loops:
+ *
+ *     engine task, the more urgent:   for (;;) { bridge_execute(bridge, &wake_us); sleep; }
+ *     network task:                   for (;;) { bridge_serve(bridge, &wake_us); sleep; }
+ *
+ * The engine task sleeps until the UART received or has room again (where the core was told that it has none), until
+ * `bridge_port_wake_engine`, or until `wake_us` by `bridge_port_now_us`: to the microsecond as well as the platform can
+ * (on FreeRTOS a one-shot timer that notifies the task, not a wait in ticks). The network task sleeps until a socket can
+ * be read or written, or somebody connects, until `bridge_port_wake_network`, or until `wake_us`, where a millisecond
+ * late does no harm. The core receives from a socket until it has nothing more, or asks to be called at once: a port
+ * may wait for edges, and one that waits for levels looks only at sockets that had nothing. UINT64_MAX is for ever; a time that is over is at once. Waking up too often does no harm either.
+ *
+ * What they share (orders, results, the console's ring) is in the core, under the one lock of the port. Each function
+ * says which task calls it: [engine], [network], or [both]. `bridge_start` calls from the task that runs it, before the
+ * two exist. Only the lock waits, and the calls of [network] that say so. */
 #pragma once
 
 #include "bridge_bytes.h"
@@ -12,47 +26,103 @@ typedef struct bridge_port bridge_port_t;
 typedef struct {
     uint16_t parity;
     uint16_t framing;
-    uint16_t overrun;
+    uint16_t overrun; /* bytes lost to a full FIFO or a full buffer, as well as the platform can count them */
 } bridge_line_errors_t;
 
-/* Microseconds since boot; never goes back. */
+/* Time and the two tasks. */
+
+/* [both] Microseconds since boot; never goes back. */
 uint64_t bridge_port_now_us(bridge_port_t *port);
 
-/* Lines that can be driven, as bits of SetLines. */
+/* [both] Enter and leave what only one task may be in. Held for as long as it takes to copy a frame, or to move a queue
+ * within its memory (`credit` bytes at most); never twice by one task; no other function of the port is called inside.
+ * A mutex with priority inheritance fits; interrupts stay enabled. */
+void bridge_port_lock(bridge_port_t *port);
+void bridge_port_unlock(bridge_port_t *port);
+
+/* [network] End the engine task's sleep; one that is awake does not sleep next time (a task notification, a semaphore of
+ * one). */
+void bridge_port_wake_engine(bridge_port_t *port);
+/* [engine] The same for the network task (an eventfd in its select). */
+void bridge_port_wake_network(bridge_port_t *port);
+
+/* The UART and its lines. Nothing here waits: a call that can do nothing now returns BRIDGE_OK and a count of 0. */
+
+/* [both] Lines that can be driven, as bits of SetLines; the same for ever. */
 uint8_t bridge_port_lines(bridge_port_t *port);
 
-/* Hand bytes to the transmitter; it may take fewer. BRIDGE_ERR_PORT. */
+/* [engine] Hand bytes to the transmitter; it may take fewer: then the task is woken when there is room. BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_write(bridge_port_t *port, bridge_span_t data, size_t *written);
 
-/* Take received bytes, and when the first of them came. BRIDGE_ERR_PORT. */
+/* [engine] Take received bytes, and when the first of them came (its stop bit; reckoned back where only the end of a
+ * burst is known). What came later than 1 ms after a burst before it is not told with it. BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_read(bridge_port_t *port, uint8_t *data, size_t capacity, size_t *got, uint64_t *at_us);
 
-/* When the last stop bit of what was written leaves or has left, as well as that is known ahead. */
+/* [engine] When the last stop bit of what was written leaves or has left, as well as that is known ahead. */
 uint64_t bridge_port_sent_by_us(bridge_port_t *port);
 
-/* BRIDGE_OK when the last stop bit has left; BRIDGE_WAIT, and when to ask again; BRIDGE_ERR_PORT. */
+/* [engine] BRIDGE_OK when the last stop bit has left; BRIDGE_WAIT, and when to ask again; BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_is_sent(bridge_port_t *port, uint64_t *ask_again_us);
 
-/* Forget what was written and has not left; a byte being sent is finished. */
+/* [engine] Forget what was written and has not left; a byte being sent is finished. */
 void bridge_port_drop_unsent(bridge_port_t *port);
 
-/* Set the UART; what was sent has left. BRIDGE_ERR_UNSUPPORTED changes nothing; BRIDGE_ERR_PORT. */
+/* [engine] Set the UART; what was sent has left, what was received stays. Direction and echo of RS-485 included: the
+ * port switches the direction, the core takes the echo from what is received.
+ * BRIDGE_ERR_UNSUPPORTED changes nothing; BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_configure(bridge_port_t *port, const bridge_uart_t *uart);
 
-/* Drive the lines of `mask`, all of which are there, together. */
+/* [engine] Drive the lines of `mask`, all of which are there, together. Levels are the target's: the port inverts. */
 bridge_error_t bridge_port_set_lines(bridge_port_t *port, uint8_t mask, uint8_t levels);
 
-/* Which lines can be read back, and which of those are high. */
+/* [engine] Which lines can be read back, and which of those are high. */
 bridge_error_t bridge_port_sense(bridge_port_t *port, uint8_t *mask, uint8_t *levels);
 
-/* The receiver's complaints since the last call. */
+/* [engine] The receiver's complaints since the last call. */
 bridge_line_errors_t bridge_port_take_errors(bridge_port_t *port);
 
-/* Sockets are numbers of the port's own. Accept: BRIDGE_WAIT when nobody waits. */
+/* Sockets are numbers of the port's own: TCP_NODELAY, never blocking; in secure mode what passes is inside TLS, and a
+ * connection is there once its handshake is done, which the port bounds in time and number. */
+
+/* [network] BRIDGE_WAIT when nobody waits. */
 bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock);
-/* BRIDGE_ERR_CLOSED when the peer has closed or the connection broke. */
+/* [network] BRIDGE_ERR_CLOSED when the peer has closed or the connection broke. */
 bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got);
+/* [network] May take fewer: then the task is woken when there is room. BRIDGE_ERR_CLOSED. */
 bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent);
-/* Say that nothing more will be sent. */
+/* [network] Say that nothing more will be sent. */
 void bridge_port_finish(bridge_port_t *port, int sock);
+/* [network] */
 void bridge_port_close(bridge_port_t *port, int sock);
+
+/* Storage: small values that outlive a restart. A key has at most BRIDGE_MAX_KEY characters of a-z, 0-9 and _ (NVS has
+ * no longer ones). A value is stored whole or not at all. May wait for the flash, some tens of milliseconds. */
+#define BRIDGE_MAX_KEY 15U
+#define BRIDGE_MAX_VALUE 4000U /* a PEM certificate; NVS's own limit for a string */
+
+/* [network] BRIDGE_ERR_UNKNOWN: there is no such value. BRIDGE_ERR_FULL: it is longer than `capacity`; `length` says how
+ * long. BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_load(bridge_port_t *port, const char *key, uint8_t *data, size_t capacity, size_t *length);
+/* [network] BRIDGE_ERR_FULL, BRIDGE_ERR_UNSUPPORTED (this bridge keeps nothing), BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_span_t value);
+/* [network] Forget a value; one that is not there is BRIDGE_OK. */
+bridge_error_t bridge_port_forget(bridge_port_t *port, const char *key);
+
+/* Update of this firmware: written to the slot that does not run, in pieces, in order. Calls may wait for the flash.
+ * `bridge_port_update_trouble` says in a sentence what was wrong with the last call. */
+
+/* [network] BRIDGE_ERR_FULL: longer than the slot. BRIDGE_ERR_UNSUPPORTED: this bridge cannot be updated so. */
+bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes);
+/* [network] BRIDGE_ERR_MALFORMED as soon as project, chip or version are seen not to fit. BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data);
+/* [network] All is written: check the whole (and its signature in secure mode), and start it at the next restart, on
+ * trial: a restart before `bridge_port_confirm` brings the old one back. BRIDGE_ERR_MALFORMED, BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_update_finish(bridge_port_t *port);
+/* [network] Forget an update that was begun. */
+void bridge_port_update_cancel(bridge_port_t *port);
+/* [network] For people; empty when nothing was wrong. Lives until the next call of an update's function. */
+const char *bridge_port_update_trouble(bridge_port_t *port);
+/* [network] A controller was welcomed: this firmware works, and is kept. Called at every Welcome; cheap. */
+void bridge_port_confirm(bridge_port_t *port);
+/* [network] Restart. Returns where that takes a while. */
+void bridge_port_restart(bridge_port_t *port);

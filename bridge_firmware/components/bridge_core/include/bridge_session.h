@@ -11,14 +11,13 @@ void bridge_say(bridge_t *bridge, bridge_connection_t *connection, const bridge_
 void bridge_close(bridge_t *bridge, bridge_connection_t *connection, uint8_t reason, bridge_span_t text);
 /* End without a word. */
 void bridge_drop(bridge_t *bridge, bridge_connection_t *connection);
-void bridge_connection_poll(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us);
+void bridge_connection_read(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us);
+/* Mind its times, and write what waits. */
 void bridge_connection_write(bridge_t *bridge, bridge_connection_t *connection, uint64_t *wake_us);
 bool bridge_is_waiting(const bridge_connection_t *connection);
 
 /* bridge_output.c: what is to be sent next. Whether there was anything. */
 bool bridge_next_output(bridge_t *bridge, bridge_connection_t *connection);
-bridge_span_t bridge_bulk(const bridge_t *bridge);
-void bridge_bulk_sent(bridge_t *bridge);
 
 /* bridge_session.c: what a peer says. BRIDGE_ERR_RULE, BRIDGE_ERR_MALFORMED: it broke the protocol. */
 bridge_error_t bridge_handle(bridge_t *bridge, bridge_connection_t *connection, const bridge_frame_t *frame);

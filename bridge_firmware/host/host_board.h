@@ -1,0 +1,83 @@
+/* A board of this program: a bridge with its port (a tty or pty with modem lines, TCP sockets) and all of its memory. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bridge.h"
+
+#define HOST_CREDIT 65536U    /* several of the largest batches, as the Python bridge has */
+#define HOST_MAX_BATCH 16384U /* seven 2 KiB pages */
+#define HOST_RING_BYTES 65536U /* 5.7 s of an unbroken stream at 115200 baud */
+#define HOST_MESSAGE_BYTES 256U
+#define HOST_ADDRESS_BYTES 192U
+
+typedef struct {
+    unsigned int bit; /* TIOCM_RTS or TIOCM_DTR; 0: not wired */
+    bool is_inverted;
+} host_wire_t;
+
+typedef struct host_loop host_loop_t;
+
+/* What wakes one of the two threads, which serve all boards. */
+typedef struct {
+    int event;             /* an eventfd */
+    atomic_bool is_rung;   /* and nobody has come yet */
+} host_bell_t;
+
+struct bridge_port {
+    pthread_mutex_t lock;
+    host_bell_t *engine_bell;
+    host_bell_t *network_bell;
+    atomic_bool is_engine_called;
+    atomic_bool is_network_called;
+    /* The engine thread's. */
+    const char *path;
+    int tty;
+    bool is_pty;
+    host_wire_t reset; /* asserted: NRST is low */
+    host_wire_t boot0; /* asserted: BOOT0 is high */
+    bridge_uart_t uart;
+    bridge_line_errors_t counted;
+    uint64_t sent_us; /* when the last stop bit leaves, reckoned */
+    bool wants_read;
+    bool wants_write;
+    /* The network thread's. */
+    int listener;
+    int epoll;
+    uint32_t number;
+    /* What went wrong, for people: the engine thread's until it says `has_failed`. */
+    char trouble[HOST_MESSAGE_BYTES];
+    atomic_bool has_failed;
+};
+
+typedef struct {
+    bridge_port_t port;
+    bridge_t bridge;
+    char name[BRIDGE_MAX_NAME];
+    char shown[HOST_ADDRESS_BYTES]; /* where it listens */
+    bool is_shut;
+    uint8_t requests[BRIDGE_REQUEST_QUEUE_BYTES(HOST_CREDIT)];
+    uint8_t work[HOST_MAX_BATCH];
+    uint8_t results[BRIDGE_RESULT_QUEUE_BYTES(HOST_CREDIT)];
+    uint8_t last[HOST_CREDIT];
+    uint8_t input[BRIDGE_INPUT_BYTES(HOST_MAX_BATCH)];
+    uint8_t ring[HOST_RING_BYTES];
+    bridge_mark_t marks[HOST_RING_BYTES / BRIDGE_RING_BYTES_A_MARK];
+} host_board_t;
+
+/* Microseconds since this program started, for all boards. */
+uint64_t host_now_us(void);
+
+/* Open the tty at `path`, its lines at their safe levels. False: `trouble` says why not. */
+bool host_open_tty(bridge_port_t *port, const char *path);
+/* Lines safe, and close without waiting for what was not sent. */
+void host_close_tty(bridge_port_t *port);
+
+/* Listen on HOST:PORT, `offset` ports above (not above port 0); `shown` gets the address. False: `trouble` says why
+ * not. Whether that is a loopback's: `is_loopback`. */
+bool host_listen(bridge_port_t *port, const char *address, unsigned int offset, char *shown, bool *is_loopback);
+
+/* Serve these boards, whose bridges have started, until a signal comes (caught while it waits) or the UART of each has
+ * failed; then say goodbye. Whether no UART failed. */
+bool host_run(host_board_t *const *boards, size_t count, const volatile int *is_stopped);
