@@ -8,7 +8,7 @@ from bench.limit import flash_limit
 from bench.processes import Running, Stage, listening_ports
 from bench.table import Table, median
 from stmota_client.client import Client
-from stmota_protocol.api import BridgeState, FlashOptions, Job, JobKind, JobRequest
+from stmota_protocol.api import BridgeState, FlashFile, FlashOptions, Job, JobKind, JobRequest
 from stmota_simulator.boards import make_board
 
 CHIP = "F103xB"
@@ -93,7 +93,7 @@ def _flash_all(
     client: Client, daemon: Running, boards: Running, count: int, length: int
 ) -> tuple[list[Job], Use]:
     firmware = client.upload_firmware(make_image(length))
-    options = FlashOptions(firmware=firmware, filename="bench.bin", baud=BAUD)
+    options = FlashOptions(files=(FlashFile(firmware=firmware, filename="bench.bin"),), baud=BAUD)
     idle_bytes = most_bytes = daemon.resident_bytes
     cpu_s, boards_cpu_s, began_s = daemon.cpu_s, boards.cpu_s, time.monotonic()
     jobs = [

@@ -13,7 +13,7 @@ from bench.image import KIB, make_image
 from bench.limit import BITS_PER_BYTE
 from bench.processes import Stage, listening_ports
 from bench.table import Table, median, percentile
-from bench.virtual_flash import CONTROLLER_ID, OPTION_BITS, BenchBoard, NoReport
+from bench.virtual_flash import BENCH_FILES, CONTROLLER_ID, OPTION_BITS, BenchBoard, NoReport
 from stmota_daemon.bridge_link import BridgeAddress, open_bridge_link
 from stmota_daemon.flash import flash
 from stmota_daemon.link import Link, Run
@@ -55,8 +55,8 @@ def _flash_samples(stage: Stage, chip: str, baud: int, rtt_ms: int) -> list[floa
 async def _flash(address: BridgeAddress, baud: int) -> list[tuple[Batch, Result]]:
     async with open_bridge_link(address, CONTROLLER_ID, "bench") as link:
         watched = _WatchedLink(link)
-        options = FlashOptions(firmware="", filename="bench.bin", baud=baud, verify=False)
-        await flash(BenchBoard(watched), NoReport(), make_image(64 * KIB), options)
+        options = FlashOptions(files=BENCH_FILES, baud=baud, verify=False)
+        await flash(BenchBoard(watched), NoReport(), [make_image(64 * KIB)], options)
     return watched.pairs
 
 

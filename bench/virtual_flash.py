@@ -16,7 +16,7 @@ from stmota_daemon.flash import flash
 from stmota_daemon.link import Link
 from stmota_daemon.work import Board, Report
 from stmota_edge.soft_bridge import SoftBridge
-from stmota_protocol.api import FlashOptions, FlashReport, Phase
+from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Phase
 from stmota_protocol.messages import Console
 from stmota_protocol.steps import UartSettings
 from stmota_simulator.board import VirtualBoard
@@ -27,6 +27,7 @@ from stmota_simulator.port import VirtualPort
 
 CREDIT_BYTES = 32 * 1024
 JITTER = 0.2
+BENCH_FILES = (FlashFile(firmware="", filename="bench.bin"),)
 CONTROLLER_ID = b"stmota-bench-id."
 OPTION_BITS = {"G071": {"nBOOT_SEL": 0}}
 """Factory option bytes of a G0 ignore BOOT0 once flash is not empty: such a board is refused."""
@@ -102,8 +103,8 @@ async def _measure(wanted: VirtualFlash) -> Measured:
 
 async def _flash_over(link: Link, board: VirtualBoard, image: bytes, wanted: VirtualFlash) -> Measured:
     began_s = trio.current_time()
-    options = FlashOptions(firmware="", filename="bench.bin", baud=wanted.baud, verify=wanted.verify)
-    report = await flash(BenchBoard(link), NoReport(), image, options)
+    options = FlashOptions(files=BENCH_FILES, baud=wanted.baud, verify=wanted.verify)
+    report = await flash(BenchBoard(link), NoReport(), [image], options)
     job_s = trio.current_time() - began_s
     if board.flash[: len(image)] != image or not report.started:
         message = f"{wanted}: the board does not run what was flashed"

@@ -5,7 +5,6 @@ Import as `from lab import …`. With the `autojump_clock` fixture all of it is 
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
 
 import trio
@@ -24,6 +23,7 @@ from stmota_edge.edge import Ticket
 from stmota_edge.soft_bridge import SoftBridge
 from stmota_protocol.api import (
     ENDED,
+    FlashFile,
     FlashOptions,
     Job,
     JobEvent,
@@ -151,11 +151,8 @@ class LabDaemon:
 
     def flash(self, bridge: str, image: bytes, **options: bool | int | str | None) -> Job:
         """Put a flash job into a bridge's queue."""
-        digest = sha256(image).hexdigest()
-        with self.services.firmware.begin(digest) as upload:
-            upload.write(image)
-            upload.finish()
-        flash = FlashOptions(firmware=digest, filename="fw.bin", **options)  # type: ignore[arg-type]
+        files = (FlashFile(firmware=self.services.firmware.put(image), filename="fw.bin"),)
+        flash = FlashOptions(files=files, **options)  # type: ignore[arg-type]
         return self.bridges.submit(JobRequest(kind=JobKind.FLASH, bridge=bridge, flash=flash))
 
     def start(self, kind: JobKind, bridge: str) -> Job:

@@ -21,6 +21,7 @@ from stmota_client.errors import ClientError
 from stmota_protocol.api import (
     AddBridge,
     Bridge,
+    FlashFile,
     FlashOptions,
     Job,
     JobEvent,
@@ -207,7 +208,9 @@ class RealLab:
 
     def begin_flash(self, bridge: str, image: bytes) -> Job:
         """Start a flash job as a client would that needs no answer."""
-        options = FlashOptions(firmware=self.api.upload_firmware(image), filename="fw.bin")
+        options = FlashOptions(
+            files=(FlashFile(firmware=self.api.upload_firmware(image), filename="fw.bin"),)
+        )
         return self.api.start_job(JobRequest(kind=JobKind.FLASH, bridge=bridge, flash=options))
 
     def wait_for_phase(self, job: Job, phase: Phase, done: int = 0) -> None:

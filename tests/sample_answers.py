@@ -10,6 +10,7 @@ from stmota_protocol.api import (
     BridgeOrigin,
     BridgeState,
     DaemonGreeting,
+    FlashFile,
     FlashOptions,
     FlashReport,
     Job,
@@ -75,7 +76,8 @@ REPORT = FlashReport(
 
 
 def job(state: JobState = JobState.RUNNING, kind: JobKind = JobKind.FLASH, **more: Any) -> Job:
-    options = FlashOptions(firmware="00" * 32, filename="fw.bin") if kind is JobKind.FLASH else None
+    files = (FlashFile(firmware="00" * 32, filename="fw.bin"),)
+    options = FlashOptions(files=files) if kind is JobKind.FLASH else None
     return Job(
         id="j1",
         kind=kind,

@@ -2,7 +2,7 @@
 
     with Client("unix:///run/user/1000/stmota/stmotad.sock") as client:
         sha256 = client.upload_firmware(Path("fw.bin").read_bytes())
-        options = FlashOptions(firmware=sha256, filename="fw.bin")
+        options = FlashOptions(files=(FlashFile(firmware=sha256, filename="fw.bin"),))
         job = client.start_job(JobRequest(kind=JobKind.FLASH, bridge="lab-esp32", flash=options))
         for event in client.job_events(job.id):
             ...

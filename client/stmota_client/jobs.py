@@ -1,5 +1,7 @@
 """Runs one job from its request to its end, and lets Ctrl-C end it in order."""
 
+from collections.abc import Sequence
+
 from stmota_client.arguments import OnBridge
 from stmota_client.choose import reference
 from stmota_client.client import Client
@@ -42,10 +44,11 @@ def run_kind(arguments: OnBridge, kind: JobKind) -> Job:
         return run_job(client, bridge, JobRequest(kind=kind, bridge=reference(bridge)), arguments)
 
 
-def run_flash(arguments: OnBridge, image: bytes, options: FlashOptions) -> Job:
-    """Store an image, flash it onto the board that `arguments` name, return the job when it is done."""
+def run_flash(arguments: OnBridge, contents: Sequence[bytes], options: FlashOptions) -> Job:
+    """Store the options' files, flash them onto the board that `arguments` name, return the job when done."""
     with bridge_session(arguments) as (client, bridge):
-        client.upload_firmware(image)
+        for content in contents:
+            client.upload_firmware(content)
         request = JobRequest(kind=JobKind.FLASH, bridge=reference(bridge), flash=options)
         return run_job(client, bridge, request, arguments)
 

@@ -13,13 +13,15 @@ from stmota_daemon.event_stream import EventStream, Numbered
 from stmota_daemon.firmware_store import FirmwareStore
 from stmota_daemon.job_feed import JobFeed
 from stmota_daemon.jobs import JobRegistry
-from stmota_protocol.api import FlashOptions, Job, JobEvent, JobKind, JobRequest, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, Job, JobEvent, JobKind, JobRequest, ProblemCode
 
 MIN_BAUD = 1200
 """The slowest any ROM of the table synchronises at (AN3155 §3.1 and the devices' limits)."""
 MAX_BAUD = 2_000_000
 """Beyond what any ROM follows; the bridge's own limits show as a failed step."""
 MAX_FILENAME = 255
+MAX_FILES = 16
+"""Of one flash: a bootloader, an application, settings and more; bounds what a job can ask to read."""
 
 
 class JobRoutes:
@@ -84,16 +86,24 @@ class JobRoutes:
 
     def _check(self, options: FlashOptions) -> None:
         """Refuse what can be seen to be wrong without a chip."""
-        if not 0 < len(options.filename) <= MAX_FILENAME or not options.filename.isprintable():
-            raise refused(ProblemCode.USAGE, f"filename must have 1 to {MAX_FILENAME} printable characters")
+        if not 0 < len(options.files) <= MAX_FILES:
+            raise refused(
+                ProblemCode.USAGE, f"a flash takes 1 to {MAX_FILES} files, not {len(options.files)}"
+            )
         if not MIN_BAUD <= options.baud <= MAX_BAUD:
             raise refused(ProblemCode.USAGE, f"baud {options.baud} is not from {MIN_BAUD} to {MAX_BAUD}")
-        if options.address is not None and not 0 <= options.address < 2**32:
-            raise refused(ProblemCode.USAGE, f"address {options.address} is no 32-bit address")
-        if not self._firmware.has(options.firmware):
+        for file in options.files:
+            self._check_file(file)
+
+    def _check_file(self, file: FlashFile) -> None:
+        if not 0 < len(file.filename) <= MAX_FILENAME or not file.filename.isprintable():
+            raise refused(ProblemCode.USAGE, f"filename must have 1 to {MAX_FILENAME} printable characters")
+        if file.address is not None and not 0 <= file.address < 2**32:
+            raise refused(ProblemCode.USAGE, f"address {file.address} is no 32-bit address")
+        if not self._firmware.has(file.firmware):
             raise refused(
                 ProblemCode.UNKNOWN_FIRMWARE,
-                f"the firmware {options.firmware[:64]!r} is not in the store",
+                f"the firmware {file.firmware[:64]!r} is not in the store",
                 "send it first: PUT /v1/firmware/{sha256}",
             )
 

@@ -4,47 +4,75 @@ A refusal of fact stands; one of judgement is overridden by `force`, and then be
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from stmota_daemon.target import Target
 from stmota_daemon.work import Report, WorkFailed
-from stmota_protocol.api import FlashOptions, Problem, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, Problem, ProblemCode
 from stmota_protocol.chips.boot import boot_lockout
 from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, units_of
+from stmota_protocol.chips.model import Chip
 from stmota_protocol.chips.protection import write_protected_units
-from stmota_protocol.image_checks import check_family, check_place, check_vector_table, flash_size_for
+from stmota_protocol.image_checks import check_family, check_start, check_vector_table, flash_size_for
 from stmota_protocol.image_files import FirmwareFile, parse_file
 from stmota_protocol.images import Image, ImageRefused
+from stmota_protocol.merging import Part, merged
 from stmota_protocol.plan import FlashPlan, plan
 
 
-def check_file(data: bytes, options: FlashOptions) -> FirmwareFile:
-    """Read the file, or refuse what is no firmware whatever the chip. Raises `WorkFailed`."""
+@dataclass(frozen=True, slots=True)
+class GivenFile:
+    """A file as it was read, and what the job says of it."""
+
+    named: FlashFile
+    content: FirmwareFile
+
+    def part(self, chip: Chip) -> Part:
+        """Return its image; raw bytes without an address go to the chip's flash start."""
+        address = chip.flash_start if self.named.address is None else self.named.address
+        return Part(self.named.filename, self.content.image(address))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is to be flashed, and nothing speaks against it."""
+
+    image: Image
+    units: tuple[EraseUnit, ...]
+    """All of the chip's flash."""
+    plan: FlashPlan
+
+
+def check_files(contents: Sequence[bytes], options: FlashOptions) -> tuple[GivenFile, ...]:
+    """Read the options' files, or refuse what is no firmware whatever the chip. Raises `WorkFailed`."""
     try:
-        return parse_file(data, options.address, options.filename)
+        return tuple(
+            GivenFile(named, parse_file(data, named.address, named.filename))
+            for named, data in zip(options.files, contents, strict=True)
+        )
     except ImageRefused as refused:
         raise WorkFailed(refused.problem) from refused
 
 
-def checked_plan(target: Target, file: FirmwareFile, options: FlashOptions, report: Report) -> FlashPlan:
+def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOptions, report: Report) -> Checked:
     """Plan the flash, or raise `WorkFailed` with the first thing that speaks against it."""
     if target.is_read_protected:
         raise WorkFailed(_read_protected(target))
-    address = target.chip.flash_start if options.address is None else options.address
-    image = file.image(address)
+    parts = [file.part(target.chip) for file in files]
     try:
+        image = merged(parts)
         size = flash_size_for(image, target.chip, target.register_flash_size, force=options.force)
         units = units_of(target.chip, size, target.option_bytes)
         found = plan(image, units, target.chip, target.traits)
-        judgements = list(check_place(image, target.chip, units))
     except ImageRefused as refused:
         raise WorkFailed(refused.problem) from refused
     except LayoutUnknown as unknown:
         raise WorkFailed(_layout_unknown(unknown)) from unknown
-    judgements += _judgements(target, image)
-    for problem in judgements:
+    starts = [check_start(part, image, units) for part in parts]
+    for problem in [*filter(None, starts), *_judgements(target, image)]:
         _refuse(problem, report, force=options.force)
     _check_write_protection(target, found)
-    return found
+    return Checked(image, units, found)
 
 
 def _judgements(target: Target, image: Image) -> list[Problem]:

@@ -60,6 +60,15 @@ class FirmwareStore:
             return None
         return data
 
+    def put(self, data: bytes) -> str:
+        """Store a firmware of the daemon's own; return its SHA-256 in hex."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if not self.has(sha256):
+            with self.begin(sha256) as upload:
+                upload.write(data)
+                upload.finish()
+        return sha256
+
     def begin(self, sha256: str) -> "Upload":
         """Begin to receive a firmware. Raises ValueError for what is no hash."""
         if not self.is_hash(sha256):

@@ -5,12 +5,13 @@ middle of a command: reset with BOOT0 low. Until the very end the first block is
 left then boots nothing.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import trio
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
-from stmota_daemon.checks import check_file, checked_plan
+from stmota_daemon.checks import check_files, check_flash
 from stmota_daemon.ending import Ending, end_flash
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.programming import Programming
@@ -25,15 +26,20 @@ CLEAN_UP_WITHIN_S = 5.0
 """For the reset at the end of a job that failed or was cancelled: the batch takes 10 ms and a round trip."""
 
 
-async def flash(board: Board, report: Report, image_file: bytes, options: FlashOptions) -> FlashReport:
-    """Flash `image_file`. Raises `WorkFailed`; cancelled or failed, the chip is left reset."""
-    file = check_file(image_file, options)
+async def flash(
+    board: Board, report: Report, contents: Sequence[bytes], options: FlashOptions
+) -> FlashReport:
+    """Flash the files that `options` names, whose bytes are `contents`.
+
+    Raises `WorkFailed`; cancelled or failed, the chip is left reset.
+    """
+    files = check_files(contents, options)
     report.phase(Phase.CONNECT, 0, f"connecting to {board.name}")
     bootloader = Bootloader(board, report, options.baud)
     try:
         target = await recognise(bootloader, report)
         report.phase(Phase.CHECK, 0, "checking the image against the chip")
-        plan = checked_plan(target, file, options, report)
+        plan = check_flash(target, files, options, report).plan
         programming = Programming(bootloader, report, target, plan, verify=options.verify)
         await programming.run()
         ending = await end_flash(board, bootloader, report, target, plan.last_block, start=options.start)

@@ -5,8 +5,8 @@ Whole API messages are kept as JSON text; what is searched or sorted by has a co
 
 from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1
-"""Counts up with every change of a table; `store.py` refuses a newer one."""
+SCHEMA_VERSION = 2
+"""Counts up with every change of a table or of a job's JSON; `store.py` refuses a newer one."""
 
 metadata = MetaData()
 

@@ -96,6 +96,8 @@ class Store:
                 f" {schema.SCHEMA_VERSION}): update stmota, or start with another --state-dir"
             )
             raise StoreError(message)
+        if found < schema.SCHEMA_VERSION:
+            _forget_jobs(connection)
 
     @staticmethod
     def _fact(connection: sql.Connection, name: str, value_if_new: str) -> str:
@@ -190,6 +192,14 @@ class Store:
         if row is None:
             return None
         return SeenBridge(row.id, row.name, _decode_place(row.place), row.chip, row.seen_at)
+
+
+def _forget_jobs(connection: sql.Connection) -> None:
+    """Drop the jobs of an older schema, which were never released: nobody could read them any more."""
+    for table in (schema.job_events, schema.jobs):
+        connection.execute(sql.delete(table))
+    version = sql.update(schema.facts).where(schema.facts.c.name == "schema_version")
+    connection.execute(version.values(value=str(schema.SCHEMA_VERSION)))
 
 
 def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:

@@ -4,11 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stmota_daemon.firmware_store import FirmwareStore
+from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore
 from stmota_daemon.flash import flash
 from stmota_daemon.inspect import info, reset
 from stmota_daemon.work import Board, Report, WorkFailed
-from stmota_protocol.api import FlashOptions, FlashReport, Job, JobKind, Problem, ProblemCode, TargetInfo
+from stmota_protocol.api import (
+    FlashFile,
+    FlashOptions,
+    FlashReport,
+    Job,
+    JobKind,
+    Problem,
+    ProblemCode,
+    TargetInfo,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +42,7 @@ def works(firmware: FirmwareStore) -> Mapping[JobKind, Work]:
 
     async def do_flash(board: Board, report: Report, job: Job) -> WorkOutcome:
         options = _flash_options(job)
-        image_file = firmware.read(options.firmware)
-        if image_file is None:
-            raise WorkFailed(_no_firmware(options))
-        return WorkOutcome(report=await flash(board, report, image_file, options))
+        return WorkOutcome(report=await flash(board, report, _contents(firmware, options), options))
 
     async def do_info(board: Board, report: Report, _job: Job) -> WorkOutcome:
         return WorkOutcome(target=await info(board, report))
@@ -54,9 +60,30 @@ def _flash_options(job: Job) -> FlashOptions:
     return job.flash
 
 
-def _no_firmware(options: FlashOptions) -> Problem:
+def _contents(firmware: FirmwareStore, options: FlashOptions) -> list[bytes]:
+    """Read a flash's files. Raises `WorkFailed` where one is not in the store, or all are too much."""
+    contents: list[bytes] = []
+    for file in options.files:
+        content = firmware.read(file.firmware)
+        if content is None:
+            raise WorkFailed(_no_firmware(file))
+        contents.append(content)
+        if sum(map(len, contents)) > MAX_FIRMWARE:
+            raise WorkFailed(_too_much(options))
+    return contents
+
+
+def _no_firmware(file: FlashFile) -> Problem:
     return Problem(
         code=ProblemCode.UNKNOWN_FIRMWARE,
-        message=f"the firmware {options.firmware[:12]} of {options.filename} is not in the store any more",
+        message=f"the firmware {file.firmware[:12]} of {file.filename} is not in the store any more",
         remedy="flash the file again: that sends it again",
+    )
+
+
+def _too_much(options: FlashOptions) -> Problem:
+    return Problem(
+        code=ProblemCode.DOES_NOT_FIT,
+        message=f"the {len(options.files)} files have more than {MAX_FIRMWARE >> 20} MiB together",
+        remedy="strip the debug information from ELF files, or give Intel HEX files made of them",
     )

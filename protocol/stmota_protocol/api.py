@@ -201,14 +201,21 @@ class JobKind(Enum):
     RESET = "reset"
 
 
-class FlashOptions(Wire, frozen=True):
-    """What to flash and how."""
+class FlashFile(Wire, frozen=True):
+    """One of the files of a flash."""
 
     firmware: str
     """SHA-256 in hex of a firmware in the store (`PUT /v1/firmware/{sha256}`)."""
     filename: str
     address: int | None = None
     """Where a raw binary goes; None is the chip's flash start."""
+
+
+class FlashOptions(Wire, frozen=True):
+    """What to flash and how."""
+
+    files: tuple[FlashFile, ...]
+    """At least one; no two may give the same byte."""
     baud: int = 115200
     verify: bool = True
     start: bool = True

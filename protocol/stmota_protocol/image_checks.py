@@ -10,6 +10,7 @@ from stmota_protocol.api import Problem, ProblemCode
 from stmota_protocol.chips.layout import EraseUnit
 from stmota_protocol.chips.model import KIB, Chip, Family
 from stmota_protocol.images import Image, ImageRefused, Looks, recognise
+from stmota_protocol.merging import Part
 
 _TRUSTZONE = frozenset({Family.L5, Family.U3, Family.U5, Family.H5, Family.WBA})
 _SECURE_FLASH = 0x0C00_0000
@@ -61,11 +62,8 @@ def _flash_end(chip: Chip, size: int) -> int:
     return max((chip.flash_start + size, *ends))
 
 
-def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> tuple[Problem, ...]:
-    """Check that the image lies in the flash, aligned.
-
-    Raises `ImageRefused` for what is certain. Returns judgements, which `force` may override.
-    """
+def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> None:
+    """Check that the image lies in the flash, aligned. Raises `ImageRefused`."""
     for segment in image.segments:
         _check_inside(segment.address, segment.end, chip, units)
     if image.start % chip.write_alignment:
@@ -75,15 +73,21 @@ def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> tuple[P
         )
         remedy = f"give, or link for, an address that is a multiple of {chip.write_alignment}"
         raise ImageRefused(_does_not_fit(message, remedy, image.start))
-    unit = next(unit for unit in units if unit.address <= image.start < unit.end)
-    if unit.address == image.start:
-        return ()
+
+
+def check_start(part: Part, image: Image, units: Sequence[EraseUnit]) -> Problem | None:
+    """Judge where a file starts, all files together being `image`; None: nothing before it would be lost."""
+    start = part.image.start
+    unit = next(unit for unit in units if unit.address <= start < unit.end)
+    before = (segment for segment in image.segments if segment.address < start)
+    if unit.address == start or any(segment.end > unit.address for segment in before):
+        return None
     message = (
-        f"the image starts at 0x{image.start:08X}, inside erase unit {unit.index} (0x{unit.address:08X}): "
+        f"{part.name} starts at 0x{start:08X}, inside erase unit {unit.index} (0x{unit.address:08X}): "
         "what stands before it there would be erased"
     )
     remedy = f"start at 0x{unit.address:08X} or another erase unit; --force erases it all the same"
-    return (_does_not_fit(message, remedy, image.start, overridable=True),)
+    return _does_not_fit(message, remedy, start, overridable=True)
 
 
 def _check_inside(start: int, end: int, chip: Chip, units: Sequence[EraseUnit]) -> None:

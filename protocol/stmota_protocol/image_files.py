@@ -72,10 +72,10 @@ def _malformed(malformed: Malformed, looks: Looks, filename: str) -> Problem:
 
 def _has_addresses(image: Image, looks: Looks, address: int, filename: str) -> Problem:
     message = (
-        f"--address 0x{address:08X} is for raw binaries, but {filename} is {looks.value} with addresses of "
+        f"the address 0x{address:08X} is for a raw binary, but {filename} is {looks.value} with addresses of "
         f"its own, from 0x{image.start:08X} to 0x{image.end:08X}"
     )
-    remedy = "leave --address out; code that was linked for another address would not run there anyway"
+    remedy = "leave the address out; code that was linked for another address would not run there anyway"
     return _problem(ProblemCode.DOES_NOT_FIT, message, remedy)
 
 

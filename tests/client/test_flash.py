@@ -14,6 +14,7 @@ from scripted_daemon import Answer, EventStream, ScriptedDaemon, answer, refuse
 from stmota_protocol.api import (
     EXIT_CODES,
     BridgeState,
+    FlashFile,
     FlashOptions,
     Job,
     JobEvent,
@@ -31,6 +32,7 @@ from stmota_protocol.api import (
 
 IMAGE = b"\x00\x50\x00\x20\x01\x01\x00\x08" + bytes(range(256))
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
+FW_BIN = FlashFile(firmware=SHA256, filename="fw.bin")
 EVENTS = "/v1/jobs/j1/events"
 DONE = job(JobState.DONE, report=REPORT)
 CLOSING = (
@@ -87,7 +89,7 @@ def test_flash_stores_the_image_then_asks_for_the_job_then_tells_what_was_done(
     ]
     assert flashing.asked("PUT", f"/v1/firmware/{SHA256}")[0].body == IMAGE
     assert requested(flashing) == JobRequest(
-        kind=JobKind.FLASH, bridge=LAB.id, flash=FlashOptions(firmware=SHA256, filename="fw.bin")
+        kind=JobKind.FLASH, bridge=LAB.id, flash=FlashOptions(files=(FW_BIN,))
     )
 
 
@@ -107,9 +109,7 @@ def test_every_option_reaches_the_job(flashing: ScriptedDaemon, stmota: Stmota, 
     )
 
     assert requested(flashing).flash == FlashOptions(
-        firmware=SHA256,
-        filename="fw.bin",
-        address=0x0800_4000,
+        files=(FlashFile(firmware=SHA256, filename="fw.bin", address=0x0800_4000),),
         baud=230400,
         verify=False,
         start=False,
@@ -123,7 +123,7 @@ def test_a_dash_reads_the_image_from_stdin(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(IMAGE)))
 
     assert stmota("flash", "-").code == 0
-    assert requested(flashing).flash == FlashOptions(firmware=SHA256, filename="stdin")
+    assert requested(flashing).flash == FlashOptions(files=(FlashFile(firmware=SHA256, filename="stdin"),))
 
 
 def test_without_a_terminal_there_is_a_line_at_each_phase_and_about_every_five_seconds(
@@ -311,3 +311,30 @@ def test_an_option_that_makes_no_sense_is_wrong_usage(
     assert ended.code == 2
     assert option[0] in ended.err
     assert daemon.requests == []
+
+
+def test_several_files_are_stored_and_flashed_by_one_job_with_their_addresses(
+    flashing: ScriptedDaemon, stmota: Stmota, image: Path, tmp_path: Path
+) -> None:
+    app = tmp_path / "app.hex"
+    app.write_bytes(b"app")
+    sha256 = hashlib.sha256(b"app").hexdigest()
+    flashing.on("HEAD", f"/v1/firmware/{sha256}", Answer(status=404))
+    flashing.on("PUT", f"/v1/firmware/{sha256}", Answer(status=201))
+
+    assert stmota("flash", f"{image}@0x08000000", app).code == 0
+    assert requested(flashing).flash == FlashOptions(
+        files=(
+            FlashFile(firmware=SHA256, filename="fw.bin", address=0x0800_0000),
+            FlashFile(firmware=sha256, filename="app.hex"),
+        )
+    )
+    assert flashing.asked("PUT", f"/v1/firmware/{sha256}")[0].body == b"app"
+
+
+def test_the_closing_line_names_all_files(flashing: ScriptedDaemon, stmota: Stmota, image: Path) -> None:
+    files = (FlashFile(firmware=SHA256, filename="boot.bin"), FlashFile(firmware=SHA256, filename="app.hex"))
+    done = msgspec.structs.replace(DONE, flash=FlashOptions(files=files))
+    flashing.on("GET", EVENTS, EventStream([ending(done)]))
+
+    assert stmota("flash", image).out.startswith("lab-esp32: boot.bin, app.hex: 65536 bytes at 0x08000000")

@@ -198,9 +198,7 @@ def test_parts_know_their_group() -> None:
     assert Part("a.b", "x", "y").group == "a"
 
 
-@pytest.mark.parametrize(
-    "arguments", [("fly",), ("flash",), ("flash", "a", "b"), ("--fast",), ("logs", "-n", "x")]
-)
+@pytest.mark.parametrize("arguments", [("fly",), ("flash",), ("info", "a"), ("--fast",), ("logs", "-n", "x")])
 def test_wrong_usage_exits_2_with_a_hint(stmota: Stmota, arguments: tuple[str, ...]) -> None:
     ended = stmota(*arguments)
 

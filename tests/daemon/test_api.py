@@ -63,6 +63,10 @@ LOG = "/v1/bridges/lab/log"
 FAR = Announcement("far-2", "0000000000000002", "far", ("far",), 1, None, None)
 
 
+def flash_of(filename: str, **more: int) -> dict[str, list[dict[str, object]]]:
+    return {"files": [{"firmware": SHA256, "filename": filename, **more}]}
+
+
 class Api:
     """A served API and a client of it."""
 
@@ -311,9 +315,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(open_api: OpenApi, tmp_p
 async def test_a_job_is_queued_done_and_told(open_api: OpenApi) -> None:
     async with open_api() as api:
         await api.client.put(f"/v1/firmware/{SHA256}", content=FIRMWARE)
-        answer = await api.post_job(
-            kind="flash", bridge="lab", flash={"firmware": SHA256, "filename": "fw.bin"}
-        )
+        answer = await api.post_job(kind="flash", bridge="lab", flash=flash_of("fw.bin"))
         assert answer.status_code == 201
         job = msgspec.json.decode(answer.content, type=Job)
         events = await api.stream(f"/v1/jobs/{job.id}/events")
@@ -333,13 +335,15 @@ async def test_a_job_is_queued_done_and_told(open_api: OpenApi) -> None:
     ("fields", "status", "said"),
     [
         ({"kind": "flash"}, 400, "belongs to a job of the kind flash"),
-        ({"kind": "info", "flash": {"firmware": SHA256, "filename": "f"}}, 400, "belongs to a job"),
+        ({"kind": "info", "flash": flash_of("f")}, 400, "belongs to a job"),
         ({"kind": "dance"}, 400, "Invalid enum value 'dance'"),
         ({"kind": "info", "bridge": "rack"}, 404, "known are: lab"),
-        ({"kind": "flash", "flash": {"firmware": SHA256, "filename": "f"}}, 404, "is not in the store"),
-        ({"kind": "flash", "flash": {"firmware": SHA256, "filename": ""}}, 400, "filename must have"),
-        ({"kind": "flash", "flash": {"firmware": SHA256, "filename": "f", "baud": 1}}, 400, "baud 1 is not"),
-        ({"kind": "flash", "flash": {"firmware": SHA256, "filename": "f", "address": -1}}, 400, "no 32-bit"),
+        ({"kind": "flash", "flash": flash_of("f")}, 404, "is not in the store"),
+        ({"kind": "flash", "flash": flash_of("")}, 400, "filename must have"),
+        ({"kind": "flash", "flash": flash_of("f") | {"baud": 1}}, 400, "baud 1 is not"),
+        ({"kind": "flash", "flash": flash_of("f", address=-1)}, 400, "no 32-bit"),
+        ({"kind": "flash", "flash": {"files": []}}, 400, "a flash takes 1 to 16 files, not 0"),
+        ({"kind": "flash", "flash": {"files": flash_of("f")["files"] * 17}}, 400, "1 to 16 files, not 17"),
     ],
 )
 async def test_a_bad_job_is_refused(

@@ -10,12 +10,12 @@ from stmota_daemon.flash import flash
 from stmota_daemon.inspect import reset
 from stmota_daemon.work import WorkFailed
 from stmota_protocol import an3155
-from stmota_protocol.api import FlashOptions, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, ProblemCode
 from stmota_protocol.steps import Cause, Line, LineErrors, Outcome, Result
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 
-FLASH = FlashOptions(firmware="", filename="fw.bin")
+FLASH = FlashOptions(files=(FlashFile(firmware="", filename="fw.bin"),))
 BOTH = Line.NRST | Line.BOOT0
 
 
@@ -74,7 +74,7 @@ async def test_a_board_in_its_bootloader_is_flashed_with_few_lines_or_none_and_s
     board = make_board("F103xB", boot0=True)
     image = make_image(3000)
     async with linked_board(board, lines=lines) as (lab, _):
-        done = await flash(lab, RecordingReport(), image, FLASH)
+        done = await flash(lab, RecordingReport(), [image], FLASH)
     assert board.flash[: len(image)] == image
     assert board.boots[-1].by_go
     assert board.boots[-1].state is State.APPLICATION
@@ -84,10 +84,8 @@ async def test_a_board_in_its_bootloader_is_flashed_with_few_lines_or_none_and_s
 async def test_a_board_that_is_in_step_already_is_taken_as_it_is(autojump_clock: MockClock) -> None:
     board = make_board("F103xB", boot0=True)
     async with linked_board(board, lines=Line(0)) as (lab, _):
-        await flash(
-            lab, RecordingReport(), make_image(3000), FlashOptions(firmware="", filename="a", start=False)
-        )
-        await flash(lab, RecordingReport(), make_image(3000, seed=1), FLASH)
+        await flash(lab, RecordingReport(), [make_image(3000)], FlashOptions(files=FLASH.files, start=False))
+        await flash(lab, RecordingReport(), [make_image(3000, seed=1)], FLASH)
     assert board.boots[-1].state is State.APPLICATION
 
 
@@ -96,7 +94,7 @@ async def test_without_nrst_the_person_is_asked_to_reset_the_board(autojump_cloc
     report = RecordingReport()
     async with linked_board(board, lines=Line.BOOT0) as (lab, _):
         with pytest.raises(WorkFailed) as failure:
-            await flash(lab, report, make_image(3000), FLASH)
+            await flash(lab, report, [make_image(3000)], FLASH)
     assert "reset the board now, with BOOT0 high" in report.notes[0]
     assert failure.value.problem.code is ProblemCode.SILENT
 

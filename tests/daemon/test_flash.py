@@ -8,7 +8,7 @@ from sample_images import make_image
 from stmota_daemon.flash import flash
 from stmota_daemon.inspect import info
 from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashOptions, FlashReport, Phase, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Phase, ProblemCode
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
@@ -20,12 +20,13 @@ SELECTABLE = {"G071": {"nBOOT_SEL": 0}}
 
 
 def options(**changed: bool | int | str | None) -> FlashOptions:
-    return FlashOptions(firmware="", filename="fw.bin", **changed)  # type: ignore[arg-type]
+    files = (FlashFile(firmware="", filename="fw.bin"),)
+    return FlashOptions(files=files, **changed)  # type: ignore[arg-type]
 
 
 async def flashed(board: VirtualBoard, image: bytes, **changed: bool | int | str | None) -> FlashReport:
     async with linked_board(board) as (lab, _):
-        return await flash(lab, RecordingReport(), image, options(**changed))
+        return await flash(lab, RecordingReport(), [image], options(**changed))
 
 
 @pytest.mark.parametrize("chip", CHIPS)
@@ -64,7 +65,7 @@ async def test_what_stands_behind_the_image_in_its_last_page_is_erased_and_the_n
 async def test_a_flash_knows_its_phases_in_order(autojump_clock: trio.testing.MockClock) -> None:
     report = RecordingReport()
     async with linked_board(make_board("F103xB")) as (lab, _):
-        await flash(lab, report, make_image(5000), options())
+        await flash(lab, report, [make_image(5000)], options())
     assert report.phases == [
         Phase.CONNECT,
         Phase.ENTER,
@@ -86,7 +87,7 @@ async def test_the_unit_with_the_vector_table_is_erased_first_and_its_first_bloc
     starts: list[bytes] = []
     async with linked_board(board) as (lab, bridge):
         bridge.on_batch_ended = lambda _: starts.append(board.flash)
-        await flash(lab, RecordingReport(), image, options())
+        await flash(lab, RecordingReport(), [image], options())
     first_change = next(flash for flash in starts if flash != starts[0])
     assert first_change[:1024] == b"\xff" * 1024
     assert first_change[1024:] == starts[0][1024:]
@@ -99,7 +100,7 @@ async def refused(board: VirtualBoard, image: bytes, **changed: bool | int | str
     before = board.flash
     async with linked_board(board) as (lab, _):
         with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), image, options(**changed))
+            await flash(lab, RecordingReport(), [image], options(**changed))
     assert board.flash == before
     assert board.counters.unit_erases == 0
     assert failure.value.problem.message

@@ -12,7 +12,7 @@ from lab import RecordingReport, linked_board
 from sample_images import SAMPLE_FIRMWARE, make_image
 from stmota_daemon.flash import flash
 from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashOptions, FlashReport, Problem, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Problem, ProblemCode
 from stmota_protocol.image_files import parse_file
 from stmota_protocol.images import Segment
 from stmota_simulator.board import VirtualBoard
@@ -26,18 +26,18 @@ OBJCOPY_FORMATS = {"hex": "ihex", "srec": "srec"}
 
 
 async def flashed(board: VirtualBoard, file: bytes, *, force: bool = False) -> FlashReport:
-    options = FlashOptions(firmware="", filename="fw.any", force=force)
+    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.any"),), force=force)
     async with linked_board(board) as (lab, _):
-        return await flash(lab, RecordingReport(), file, options)
+        return await flash(lab, RecordingReport(), [file], options)
 
 
 async def refused(file: bytes, address: int | None = None) -> Problem:
     board = make_board("F103xB", image=make_image(1000))
     before = board.flash
-    options = FlashOptions(firmware="", filename="fw.any", address=address)
+    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.any", address=address),))
     async with linked_board(board) as (lab, _):
         with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), file, options)
+            await flash(lab, RecordingReport(), [file], options)
     assert board.flash == before
     assert board.counters.unit_erases == 0
     return failure.value.problem
@@ -151,3 +151,61 @@ async def test_a_uf2_file_of_another_stm32_family_is_a_judgement(
     await flashed(board, make_uf2([(FLASH, SAMPLE)], STM32F4), force=True)
     assert board.flash[: len(SAMPLE)] == SAMPLE
     await flashed(make_board("F103xB"), make_uf2([(FLASH, SAMPLE)], STM32F1))
+
+
+BOOT = make_image(5000)
+Named = tuple[str, bytes, int | None]
+
+
+async def flashed_together(board: VirtualBoard, *files: Named) -> FlashReport | Problem:
+    """Flash files of these names, contents and addresses; return the report or why it was refused."""
+    named = tuple(FlashFile(firmware="", filename=name, address=address) for name, _, address in files)
+    contents = [content for _, content, _ in files]
+    async with linked_board(board) as (lab, _):
+        try:
+            return await flash(lab, RecordingReport(), contents, FlashOptions(files=named))
+        except WorkFailed as failure:
+            return failure.problem
+
+
+async def test_several_files_are_flashed_as_one_image(autojump_clock: trio.testing.MockClock) -> None:
+    board, app, config = make_board("F103xB"), b"application" * 500, b"config" * 10
+    report = await flashed_together(
+        board,
+        ("app.hex", make_hex([(FLASH + 0x4000, app)]), None),
+        ("config.bin", config, FLASH + 0x8000),
+        ("boot.bin", BOOT, None),
+    )
+    expected = bytearray(b"\xff" * 128 * KIB)
+    for at, data in ((0, BOOT), (0x4000, app), (0x8000, config)):
+        expected[at : at + len(data)] = data
+    assert board.flash == expected
+    assert isinstance(report, FlashReport)
+    assert (report.address, report.length) == (FLASH, len(BOOT) + len(app) + len(config))
+    assert board.boots[-1].state is State.APPLICATION
+
+
+async def test_files_that_overlap_are_refused_before_the_first_erase(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    board = make_board("F103xB", image=make_image(1000))
+    before = board.flash
+    problem = await flashed_together(board, ("boot.bin", BOOT, None), ("app.bin", BOOT, FLASH + 0x100))
+    assert isinstance(problem, Problem)
+    assert problem.message == (
+        f"boot.bin and app.bin overlap: both give what goes to 0x08000100 to 0x{FLASH + len(BOOT) - 1:08X}"
+    )
+    assert board.flash == before
+    assert board.counters.unit_erases == 0
+
+
+async def test_a_file_that_starts_within_an_erase_unit_needs_one_that_fills_it_before(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    boot, config = ("boot.bin", BOOT, None), ("config.bin", b"config", FLASH + 0x4100)
+    problem = await flashed_together(make_board("F103xB"), boot, config)
+    assert isinstance(problem, Problem)
+    assert problem.message.startswith("config.bin starts at 0x08004100, inside erase unit 16 (0x08004000)")
+    board = make_board("F103xB")
+    await flashed_together(board, boot, ("first.hex", make_hex([(FLASH + 0x4000, b"first")]), None), config)
+    assert board.flash[0x4000:0x4106] == b"first".ljust(256, b"\xff") + b"config"

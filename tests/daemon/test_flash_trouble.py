@@ -13,7 +13,7 @@ from lab import LabBridge, RecordingReport, lab_daemon, linked_board
 from sample_images import make_image
 from stmota_daemon.flash import flash
 from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashOptions, JobState, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, JobState, ProblemCode
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
@@ -21,7 +21,7 @@ from stmota_simulator.faults import ByteFault, ByteFaultKind, Direction, Faults,
 
 OLD = make_image(6000, seed=1, text="old", heartbeat_ms=0)
 NEW = make_image(5000, seed=2, text="new", heartbeat_ms=0)
-FLASH = FlashOptions(firmware="", filename="fw.bin")
+FLASH = FlashOptions(files=(FlashFile(firmware="", filename="fw.bin"),))
 MOST_BATCHES = 100
 """A flash of NEW has about 16; more than this in a test means that it does not end."""
 
@@ -152,7 +152,7 @@ async def test_a_flash_cancelled_at_any_await_leaves_the_chip_reset(autojump_clo
                 instrument = CancelAtStep(scope, trio.lowlevel.current_task(), step)
                 trio.lowlevel.add_instrument(instrument)
                 try:
-                    await flash(lab, RecordingReport(), NEW, FLASH)
+                    await flash(lab, RecordingReport(), [NEW], FLASH)
                 finally:
                     trio.lowlevel.remove_instrument(instrument)
             board.advance(round(trio.current_time() * 1e6) + 100_000_000)
@@ -167,9 +167,9 @@ async def test_a_cancelled_flash_can_be_repeated(autojump_clock: MockClock) -> N
     board = make_board("F407", image=OLD)
     async with linked_board(board) as (lab, _):
         with trio.move_on_after(0.3):
-            await flash(lab, RecordingReport(), NEW, FLASH)
+            await flash(lab, RecordingReport(), [NEW], FLASH)
         assert board.boots[-1].state is State.DEAD
-        await flash(lab, RecordingReport(), NEW, FLASH)
+        await flash(lab, RecordingReport(), [NEW], FLASH)
     assert board.boots[-1].text == "new"
 
 
@@ -178,7 +178,7 @@ async def test_a_long_erase_is_aborted_when_the_job_is_cancelled(autojump_clock:
     async with linked_board(board) as (lab, _):
         began_s = trio.current_time()
         with trio.move_on_after(1.0):
-            await flash(lab, RecordingReport(), make_image(300_000, seed=3), FLASH)
+            await flash(lab, RecordingReport(), [make_image(300_000, seed=3)], FLASH)
         assert trio.current_time() - began_s < 1.1
         assert board.state is State.DEAD
 
@@ -192,7 +192,7 @@ async def test_a_bad_byte_anywhere_costs_a_recovery_and_nothing_else(
         faults = Faults(bytes=(ByteFault(kind, direction, number),))
         board = make_board("F103xB", image=OLD, faults=faults)
         async with linked_board(board) as (lab, _):
-            await flash(lab, RecordingReport(), NEW, FLASH)
+            await flash(lab, RecordingReport(), [NEW], FLASH)
         assert board.flash[: len(NEW)] == NEW
         assert board.boots[-1].text == "new"
         assert board.counters.double_programs == 0
@@ -206,7 +206,7 @@ async def test_a_bad_line_is_survived_and_nothing_programmed_over(
     board = make_board(chip, image=OLD, faults=Faults(rates=rates, seed=1))
     report = RecordingReport()
     async with linked_board(board) as (lab, _):
-        done = await flash(lab, report, NEW, FLASH)
+        done = await flash(lab, report, [NEW], FLASH)
     assert done.recoveries > 0
     assert len(report.notes) >= done.recoveries
     assert board.flash[: len(NEW)] == NEW
@@ -219,6 +219,6 @@ async def test_a_chip_that_falls_silent_for_good_fails_the_job_with_its_place(
     board = make_board("F103xB", image=OLD, faults=Faults(mute_from=60))
     async with linked_board(board) as (lab, _):
         with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), NEW, FLASH)
+            await flash(lab, RecordingReport(), [NEW], FLASH)
     assert failure.value.problem.code is ProblemCode.SILENT
     assert_boots_old_new_or_nothing(board)

@@ -7,6 +7,7 @@ import pytest
 from stmota_daemon.errors import StoreError
 from stmota_daemon.store import DATABASE_NAME, SeenBridge, Store
 from stmota_protocol.api import (
+    FlashFile,
     FlashOptions,
     Job,
     JobKind,
@@ -19,7 +20,7 @@ from stmota_protocol.api import (
 
 
 def job(number: int, state: JobState = JobState.QUEUED) -> Job:
-    flash = FlashOptions(firmware="00" * 32, filename="fw.bin", address=0x0800_0000)
+    flash = FlashOptions(files=(FlashFile(firmware="00" * 32, filename="fw.bin", address=0x0800_0000),))
     return Job(
         id=f"job{number}", kind=JobKind.FLASH, bridge="lab", bridge_id="00" * 8, state=state,
         created_at=float(number), flash=flash,
@@ -103,3 +104,22 @@ def test_a_damaged_database_is_an_error_that_names_it(tmp_path: Path) -> None:
 def test_the_database_is_nobody_elses_business(tmp_path: Path) -> None:
     Store(tmp_path)
     assert (tmp_path / DATABASE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_jobs_of_an_older_schema_are_forgotten_and_the_rest_is_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    controller_id = store.controller_id()
+    store.close()
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as connection:
+        connection.execute("UPDATE facts SET value = '1' WHERE name = 'schema_version'")
+        old = '{"id": "old", "kind": "flash", "flash": {"firmware": "00", "filename": "fw.bin"}}'
+        row = ("old", None, "queued", 1.0, old)
+        connection.execute(
+            "INSERT INTO jobs (id, bridge_id, state, created_at, job) VALUES (?, ?, ?, ?, ?)", row
+        )
+    connection.close()
+    for _ in range(2):
+        store = Store(tmp_path)
+        assert store.jobs(10) == []
+        assert store.controller_id() == controller_id
+        store.close()

@@ -122,7 +122,7 @@ def test_json_of_a_flash_is_the_whole_job(flashed: RealLab) -> None:
     job = ended.json
     assert ended.code == 0
     assert (job["kind"], job["state"], job["problem"]) == ("flash", "done", None)
-    assert job["flash"]["filename"] == "stdin"
+    assert [file["filename"] for file in job["flash"]["files"]] == ["stdin"]
     report = job["report"]
     assert (report["length"], report["written"], report["verified"]) == (len(IMAGE), len(IMAGE), False)
     assert (report["started"], report["started_evidence"], report["recoveries"]) == (True, "hello e2e", 0)

@@ -8,8 +8,15 @@ from stmota_protocol.api import Problem, ProblemCode
 from stmota_protocol.chips import CHIPS, Chip
 from stmota_protocol.chips.layout import largest_units, units_of
 from stmota_protocol.chips.model import Family
-from stmota_protocol.image_checks import check_family, check_place, check_vector_table, flash_size_for
+from stmota_protocol.image_checks import (
+    check_family,
+    check_place,
+    check_start,
+    check_vector_table,
+    flash_size_for,
+)
 from stmota_protocol.images import Image, ImageRefused, Looks, Segment, recognise
+from stmota_protocol.merging import Part, merged
 
 KIB = 1024
 F103, F407, F303, L476, F746, H743, U575, WB05 = (
@@ -212,7 +219,7 @@ def test_an_x8_clone_may_hold_more_than_it_says() -> None:
 def test_bank_2_behind_a_hole_counts_as_flash() -> None:
     image = image_of(firmware(), 0x0810_0000)
     assert flash_size_for(image, H743, 1024 * KIB) == 1024 * KIB
-    assert check_place(image, H743, units_of(H743, 1024 * KIB)) == ()
+    check_place(image, H743, units_of(H743, 1024 * KIB))
 
 
 @pytest.mark.parametrize(
@@ -239,7 +246,16 @@ def test_an_address_that_cannot_be_programmed_is_refused_for_good() -> None:
     assert caught.value.problem.remedy == "give, or link for, an address that is a multiple of 8"
 
 
-def test_an_address_within_an_erase_unit_is_a_judgement() -> None:
-    (problem,) = check_place(image_of(b"\x00" * 8, 0x0800_0808), L476, largest_units(L476))
+def test_a_file_that_starts_within_an_erase_unit_is_a_judgement() -> None:
+    units, image = largest_units(L476), image_of(b"\x00" * 8, 0x0800_0808)
+    problem = check_start(Part("app.bin", image), image, units)
+    assert problem is not None
     assert problem.overridable
-    assert "inside erase unit 1 (0x08000800)" in problem.message
+    assert problem.message.startswith("app.bin starts at 0x08000808, inside erase unit 1 (0x08000800)")
+
+
+def test_a_file_may_start_within_an_erase_unit_that_another_file_fills_before_it() -> None:
+    units, boot, app = largest_units(H743), image_of(firmware(), 0x0800_0000), image_of(b"a", 0x0801_0000)
+    parts = [Part("boot.bin", boot), Part("app.bin", app)]
+    assert [check_start(part, merged(parts), units) for part in parts] == [None, None]
+    assert check_start(parts[1], app, units) is not None

@@ -1,23 +1,17 @@
 """`stmota flash`."""
 
-import hashlib
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stmota_client import screen
 from stmota_client.arguments import OnBridge, add_command
-from stmota_client.errors import ClientError
+from stmota_client.files import given_files
 from stmota_client.jobs import run_flash
 from stmota_client.quantity import parse_number
 from stmota_client.report import closing_line
-from stmota_protocol.api import FlashOptions, Job, ProblemCode
-
-MAX_IMAGE_BYTES = 64 * 1024 * 1024
-"""What the daemon takes; more than that is not read (`/dev/zero` has no end)."""
+from stmota_protocol.api import FlashOptions, Job
 
 
 def _number(text: str | int) -> int:
@@ -31,10 +25,12 @@ def _number(text: str | int) -> int:
 class FlashArguments(OnBridge):
     """What to flash, where and how."""
 
-    file: Annotated[
-        str,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE", help="ELF, Intel HEX, S-record, DfuSe, UF2 or raw binary; - reads stdin."
+            metavar="FILE[@ADDRESS]...",
+            help="ELF, Intel HEX, S-record, DfuSe, UF2, or raw binary (which may have an address);"
+            " - reads stdin.",
         ),
     ]
     address: Annotated[
@@ -42,7 +38,7 @@ class FlashArguments(OnBridge):
         typer.Option(
             metavar="ADDRESS",
             parser=_number,
-            help="Where a raw binary goes, e.g. 0x08004000. [default: the start of flash]",
+            help="Where the one raw binary goes, as FILE@ADDRESS. [default: the start of flash]",
         ),
     ] = None
     baud: Annotated[int, typer.Option(metavar="BAUD", parser=_number, help="Speed of the bootloader.")] = (
@@ -56,44 +52,20 @@ class FlashArguments(OnBridge):
 
 
 def flash(arguments: FlashArguments) -> None:
-    """Flash an image onto a board, verify it and start it.
+    """Flash one or more files onto a board, verify them and start the firmware.
 
     Shows a progress bar in a terminal, a line now and then elsewhere; ends with a line of what was done.
     Ctrl-C cancels the job and waits for its end; a second Ctrl-C leaves at once and the job goes on.
     """
-    image, name = read_image(arguments.file)
+    files = given_files(arguments.files, arguments.address)
     options = FlashOptions(
-        firmware=hashlib.sha256(image).hexdigest(),
-        filename=name,
-        address=arguments.address,
+        files=tuple(file.named for file in files),
         baud=arguments.baud,
         verify=not arguments.no_verify,
         start=not arguments.no_start,
         force=arguments.force,
     )
-    show_result(run_flash(arguments, image, options), arguments)
-
-
-def read_image(file: str) -> tuple[bytes, str]:
-    """Return the image's bytes and its name for people. Raises `ClientError` (USAGE, DOES_NOT_FIT)."""
-    name = "stdin" if file == "-" else Path(file).name
-    try:
-        if file == "-":
-            image = sys.stdin.buffer.read(MAX_IMAGE_BYTES + 1)
-        else:
-            with Path(file).open("rb") as source:
-                image = source.read(MAX_IMAGE_BYTES + 1)
-    except OSError as error:
-        raise ClientError.of(
-            ProblemCode.USAGE, f"cannot read {file}: {error.strerror}", "name the image to flash"
-        ) from error
-    if len(image) > MAX_IMAGE_BYTES:
-        raise ClientError.of(
-            ProblemCode.DOES_NOT_FIT,
-            f"{name} has more than {MAX_IMAGE_BYTES >> 20} MiB: no STM32 has so much flash",
-            "is that the image?",
-        )
-    return image, name
+    show_result(run_flash(arguments, [file.content for file in files], options), arguments)
 
 
 def show_result(job: Job, arguments: FlashArguments) -> None:
@@ -115,6 +87,7 @@ def register(app: typer.Typer) -> None:
         flash,
         examples=(
             "stmota flash --bridge lab-esp32 fw.elf",
+            "stmota flash boot.bin@0x08000000 app.hex",
             "stmota flash fw.bin --address 0x08004000 --baud 230400 --json",
         ),
     )

@@ -1,6 +1,7 @@
 """UF2 family ids: Microsoft's list, utils/uf2families.json of the UF2 specification's repository.
 
-STM32 families by the names that `Family` has; of the others those that people are likely to mix up.
+STM32 families by the names that `Family` has; of the others those that people are likely to mix up. C0, U0,
+U3, U5, H7RS, WBA and the newer ones have no id of their own there (as of 2026).
 """
 
 from stmota_protocol.chips.model import Family
@@ -13,9 +14,12 @@ STM32: dict[int, Family] = {
     0x57755A57: Family.F4,
     0x6D0922FA: Family.F4,  # listed as STM32F407
     0x8FB060FE: Family.F4,  # listed as STM32F407VG
+    0x06D1097B: Family.F4,  # listed as STM32F411xC
+    0x2DC309C5: Family.F4,  # listed as STM32F411xE
     0x53B80F00: Family.F7,
     0x300F5633: Family.G0,
     0x4C71240A: Family.G4,
+    0x4E8F1C5D: Family.H5,
     0x6DB66082: Family.H7,
     0x202E3A91: Family.L0,
     0x1E1F432D: Family.L1,
@@ -30,6 +34,8 @@ OTHERS: dict[int, str] = {
     0x68ED2B88: "SAMD21",
     0x55114460: "SAMD51",
     0x1B57745F: "nRF52",
+    0x72721D4E: "nRF52832xxAA",
+    0x6F752678: "nRF52832xxAB",
     0x621E937A: "nRF52833",
     0xADA52840: "nRF52840",
     0x1C5F21B0: "ESP32",
@@ -47,4 +53,6 @@ OTHERS: dict[int, str] = {
     0x7F83E793: "KL32L2x",
     0x31D228C6: "GD32F350",
     0x9AF03E33: "GD32VF103",
+    0xA0C97B8E: "AT32F415",
+    0x699B62EC: "CH32V",
 }
