@@ -48,6 +48,10 @@ class Bootloader:
         self.has_miscounted_get = False
         self.traits: Traits | None = None
         """The ROM's habits, once the chip is known."""
+        self.at_entry: an3155.Command | None = None
+        """Follows each entry: what the ROM forgets at a reset."""
+        self.before_leaving: an3155.Command | None = None
+        """Takes that back before the chip is left without a reset."""
         self._board = board
         self._report = report
         self._link: Link | None = None
@@ -140,8 +144,17 @@ class Bootloader:
             else:
                 self.version, self.commands = reply.version, reply.commands
                 self.has_miscounted_get = reply.is_miscounted
-                return True
+                return await self._is_prepared(heard)
         return False
+
+    async def _is_prepared(self, heard: Heard) -> bool:
+        try:
+            if self.at_entry is not None:
+                await self.execute(self.at_entry)
+        except Trouble as trouble:
+            heard.add_attempt(trouble.result)
+            return False
+        return True
 
     async def execute(self, command: an3155.Command) -> bytes:
         """Run one command, lock step; return its reply's data.
@@ -220,6 +233,8 @@ class Bootloader:
 
         From here on the UART is console again. Raises `LinkLost`, or `Trouble` when GO was refused.
         """
+        if go_address is not None:
+            await self._take_back()
         link = self.link
         run = link.begin_run(Unclaimed.CONSOLE)
         self._run = None
@@ -237,8 +252,13 @@ class Bootloader:
                 raise Trouble(go, max((result.failed_step or 0) - low_steps, 0), result)
         _check_edge(result, console.baud)
 
+    async def _take_back(self) -> None:
+        if self.before_leaving is not None:
+            await self.execute(self.before_leaving)
+
     async def stay(self) -> None:
         """Leave the chip in the ROM with BOOT0 low, for the next reset; the UART is console again."""
+        await self._take_back()
         link = self.link
         run = link.begin_run(Unclaimed.CONSOLE)
         self._run = None
