@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stmota_client import screen
-from stmota_client.arguments import OnBridge, add_command
+from stmota_client.arguments import OnJob, add_command
 from stmota_client.files import given_files
 from stmota_client.jobs import run_flash
 from stmota_client.quantity import parse_number
@@ -22,7 +22,7 @@ def _number(text: str | int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlashArguments(OnBridge):
+class FlashArguments(OnJob):
     """What to flash, where and how."""
 
     files: Annotated[
