@@ -1,7 +1,7 @@
 """The routes of jobs."""
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.api_routes import Route, json_answer, json_body, resume_number
 from stmota_daemon.bridges import Bridges
-from stmota_daemon.event_stream import EventStream, Numbered
+from stmota_daemon.event_stream import EventStream, events_bytes
 from stmota_daemon.firmware_store import FirmwareStore
 from stmota_daemon.job_feed import JobFeed
 from stmota_daemon.jobs import JobRegistry
@@ -148,12 +148,12 @@ class _Reader:
         self._feed = feed
         self._number = number
 
-    async def pull(self) -> Sequence[Numbered] | None:
+    async def pull(self) -> bytes | None:
         events = await self._feed.wait_since(self._number)
         if not events:
             return None
         self._number = events[-1].number + 1
-        return [(event.number, event) for event in events]
+        return events_bytes((event.number, event) for event in events)
 
 
 def _unknown_job(request: Request) -> Refused:

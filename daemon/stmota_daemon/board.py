@@ -46,6 +46,7 @@ class JobBoard(Board):
         log = self._log()
         if log is None:
             return 0
+        self._connector.take_console()
         log.flush()
         return log.next_number
 

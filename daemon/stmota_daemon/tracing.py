@@ -104,9 +104,13 @@ class _TracedLink(Link):
         self._run = _TracedRun(self._link.begin_run(unclaimed), self, self._decoder, self._file)
         return self._run
 
-    async def console(self) -> Console | ConsoleGap:
-        """As of the link itself."""
-        return await self._link.console()
+    async def wait_for_console(self) -> None:
+        """Return when console bytes are there."""
+        await self._link.wait_for_console()
+
+    def take_console(self) -> Console | ConsoleGap | None:
+        """The next console bytes, if they are there."""
+        return self._link.take_console()
 
     def acknowledge_console(self, position: int) -> None:
         """As of the link itself."""
