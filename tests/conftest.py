@@ -15,6 +15,13 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the runs are that are short in `make test`."""
+    parser.addoption(
+        "--flashes", type=int, default=30, help="random flashes (tests/daemon/test_random_flashes.py)"
+    )
+
+
 @pytest.fixture(scope="session")
 def foreign_tool() -> Callable[[str], Path]:
     """Find an independent tool; the test is skipped where it is missing, and fails in CI.
