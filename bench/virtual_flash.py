@@ -133,8 +133,7 @@ class BenchBoard(Board):
         text = b""
         with trio.move_on_after(within_s):
             while b"\n" not in text:
-                await self._link.wait_for_console()
-                message = self._link.take_console()
+                message = await self._link.console()
                 text += message.data if isinstance(message, Console) else b""
         return text.decode(errors="replace").strip() or None
 

@@ -7,9 +7,9 @@ import trio
 from stmota_daemon.connector import Connector
 from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.link import Link
-from stmota_daemon.tracing import Tracing
 from stmota_daemon.work import Board, WorkFailed
 from stmota_protocol.api import Problem
+from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
 
@@ -20,17 +20,17 @@ class JobBoard(Board):
         self,
         name: str,
         console: UartSettings,
+        known_chip: Chip | None,
         connector: Connector,
         log: Callable[[], ConsoleLog | None],
         problem: Callable[[], Problem],
-        tracing: Tracing | None = None,
     ) -> None:
         self.name = name
         self.console = console
+        self.known_chip = known_chip
         self._connector = connector
         self._log = log
         self._problem = problem
-        self._tracing = tracing
         self._last: Link | None = None
 
     async def link(self, within_s: float) -> Link:
@@ -39,14 +39,13 @@ class JobBoard(Board):
         if link is None:
             raise WorkFailed(self._problem())
         self._last = link
-        return link if self._tracing is None else self._tracing.link(link)
+        return link
 
     def log_mark(self) -> int:
         """A mark in the log: now."""
         log = self._log()
         if log is None:
             return 0
-        self._connector.take_console()
         log.flush()
         return log.next_number
 

@@ -22,10 +22,10 @@ from stmota_daemon.job_states import Move
 from stmota_daemon.link import Link, LinkError, LinkHeld
 from stmota_daemon.peer_text import MAX_VERSION, cleaned
 from stmota_daemon.store import Place, SeenBridge
-from stmota_daemon.tracing import Tracing, traced
-from stmota_daemon.work import Report, WorkFailed
+from stmota_daemon.work import WorkFailed
 from stmota_daemon.work_orders import WorkOutcome
 from stmota_protocol.api import Bridge, Job, Problem, ProblemCode
+from stmota_protocol.chips import chip_by_name
 from stmota_protocol.steps import EdgeIdentity, UartSettings
 
 logger = logging.getLogger(__name__)
@@ -218,26 +218,17 @@ class BridgeTask(LinkOwner):
             self._services.jobs.move(job.id, Move.STOP)
 
     async def _outcome(self, job: Job) -> WorkOutcome | Problem:
-        with traced(job, self.known.chip, self._services.traces) as tracing:
-            outcome = await self._work(job, tracing)
-            if tracing is not None:
-                tracing.end(outcome)
-        return outcome
-
-    async def _work(self, job: Job, tracing: Tracing | None) -> WorkOutcome | Problem:
+        known = self.known
         board = JobBoard(
-            self.known.name,
+            known.name,
             self.console_settings(),
+            chip_by_name(known.chip) if known.chip else None,
             self.connector,
             lambda: self.log,
             self.link_problem,
-            tracing,
         )
-        report: Report = JobReport(self._services.jobs, job.id)
-        if tracing is not None:
-            report = tracing.report(report)
         try:
-            return await self._services.works[job.kind](board, report, job)
+            return await self._services.works[job.kind](board, JobReport(self._services.jobs, job.id), job)
         except WorkFailed as failure:
             return failure.problem
         except Exception as error:  # the daemon outlives a mistake in one job's work

@@ -85,17 +85,21 @@ class Link(ABC):
     identity: EdgeIdentity
     clock: ClockMap
 
+    @property
+    def answer_delay_us(self) -> int:
+        """How much later than at the UART itself whoever executes batches sees an answer.
+
+        A network's round trip where the port is behind one; else 0.
+        """
+        return 0
+
     @abstractmethod
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         """Begin a run; an earlier one is over with it. Raises `LinkLost`."""
 
     @abstractmethod
-    async def wait_for_console(self) -> None:
-        """Return when console bytes are there. Raises `LinkLost` at the link's end, once all were taken."""
-
-    @abstractmethod
-    def take_console(self) -> Console | ConsoleGap | None:
-        """The next console bytes, if they are there. Never raises."""
+    async def console(self) -> Console | ConsoleGap:
+        """Wait for the next console bytes. Raises `LinkLost` at the link's end. One task only."""
 
     @abstractmethod
     def acknowledge_console(self, position: int) -> None:

@@ -89,6 +89,12 @@ class SerialLink(Link, EdgeOwner):
             console_ring=self._edge.ring.size_bytes,
         )
         self.clock = ClockMap(unix_s() - executor.now_us() / 1e6, 0.0)
+        self._executor = executor
+
+    @property
+    def answer_delay_us(self) -> int:
+        """As the port measures it."""
+        return self._executor.answer_delay_us
 
     async def run(self) -> None:
         """Execute batches and collect console until the port fails."""
@@ -113,18 +119,13 @@ class SerialLink(Link, EdgeOwner):
         self._run = SerialRun(self._edge, self._runs, self._check)
         return self._run
 
-    async def wait_for_console(self) -> None:
-        """Return when console bytes are there, which may be after the link's end."""
+    async def console(self) -> Console | ConsoleGap:
+        """Wait for the next console bytes; what came is given before the link's end is."""
         await trio.lowlevel.checkpoint()
-        while self._edge.ring.read(self._console_next) is None:
+        while (message := self._edge.ring.read(self._console_next)) is None:
             self._check()
             await self._bell.wait()
-
-    def take_console(self) -> Console | ConsoleGap | None:
-        """The next console bytes, if they are there."""
-        message = self._edge.ring.read(self._console_next)
-        if message is not None:
-            self._console_next += len(message.data) if isinstance(message, Console) else message.length
+        self._console_next += len(message.data) if isinstance(message, Console) else message.length
         return message
 
     def acknowledge_console(self, position: int) -> None:

@@ -29,8 +29,6 @@ class ProblemCode(Enum):
     AMBIGUOUS_BRIDGE = "ambiguous-bridge"
     UNKNOWN_JOB = "unknown-job"
     UNKNOWN_FIRMWARE = "unknown-firmware"
-    NO_TRACE = "no-trace"
-    """The job was started without one, or it was removed to make room."""
     NO_DAEMON = "no-daemon"
     OLD_DAEMON = "old-daemon"
     NOT_ALLOWED = "not-allowed"
@@ -77,7 +75,6 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.AMBIGUOUS_BRIDGE: ExitCode.USAGE,
     ProblemCode.UNKNOWN_JOB: ExitCode.USAGE,
     ProblemCode.UNKNOWN_FIRMWARE: ExitCode.USAGE,
-    ProblemCode.NO_TRACE: ExitCode.USAGE,
     ProblemCode.NO_DAEMON: ExitCode.NO_DAEMON,
     ProblemCode.OLD_DAEMON: ExitCode.NO_DAEMON,
     ProblemCode.NOT_ALLOWED: ExitCode.NOT_ALLOWED,
@@ -219,12 +216,11 @@ class FlashOptions(Wire, frozen=True):
 
     files: tuple[FlashFile, ...]
     """At least one; no two may give the same byte."""
-    baud: int = 115200
+    baud: int | None = 115200
+    """None: the fastest at which the chip answers right, and a lower one after trouble."""
     verify: bool = True
     start: bool = True
     force: bool = False
-    supply_mv: int | None = None
-    """The chip's VDD, for F2 and F4: they erase and program faster when they know it. None: byte by byte."""
 
 
 class JobRequest(Wire, frozen=True):
@@ -236,8 +232,6 @@ class JobRequest(Wire, frozen=True):
     """For `FLASH`, and only there."""
     wait: bool = True
     """Queue behind running jobs; False: fail with `busy` instead."""
-    trace: bool = False
-    """Keep every byte on the board's UART with its time: `GET /v1/jobs/{id}/trace`."""
 
 
 @unique
@@ -312,6 +306,8 @@ class FlashReport(Wire, frozen=True):
     """Wire time of the image's own bytes, written once and read once if verified, as a share of `seconds`."""
     recoveries: int
     """Times that trouble on the wire had to be mended."""
+    baud: int | None = None
+    """Of the bootloader, at the job's end."""
     note: str | None = None
     """What the user should know or still do, e.g. power-cycle the board."""
 
@@ -333,8 +329,6 @@ class Job(Wire, frozen=True):
     report: FlashReport | None = None
     target: TargetInfo | None = None
     """For `INFO`."""
-    trace: bool = False
-    """Whether a trace was asked for."""
 
 
 class StateEvent(Wire, frozen=True, tag="state", tag_field="type"):

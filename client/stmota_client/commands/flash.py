@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from stmota_client import screen
-from stmota_client.arguments import OnJob, add_command
+from stmota_client.arguments import OnBridge, add_command
 from stmota_client.files import given_files
 from stmota_client.jobs import run_flash
 from stmota_client.quantity import parse_number
 from stmota_client.report import closing_line
 from stmota_protocol.api import FlashOptions, Job
+
+AUTO = "auto"
 
 
 def _number(text: str | int) -> int:
@@ -21,8 +23,12 @@ def _number(text: str | int) -> int:
         raise typer.BadParameter(str(error)) from error
 
 
+def _baud(text: str | int) -> int | None:
+    return None if text == AUTO else _number(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlashArguments(OnJob):
+class FlashArguments(OnBridge):
     """What to flash, where and how."""
 
     files: Annotated[
@@ -41,22 +47,19 @@ class FlashArguments(OnJob):
             help="Where the one raw binary goes, as FILE@ADDRESS. [default: the start of flash]",
         ),
     ] = None
-    baud: Annotated[int, typer.Option(metavar="BAUD", parser=_number, help="Speed of the bootloader.")] = (
-        115200
-    )
+    baud: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BAUD",
+            parser=_baud,
+            help="Speed of the bootloader; auto: the fastest at which the chip answers right.",
+        ),
+    ] = 115200
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read back and compare.")] = False
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start the firmware.")] = False
     force: Annotated[
         bool, typer.Option("--force", help="Override a refusal that is a matter of judgement, none of fact.")
     ] = False
-    supply_mv: Annotated[
-        int | None,
-        typer.Option(
-            metavar="MV",
-            parser=_number,
-            help="The chip's VDD in millivolts, 1800 to 3600: F2 and F4 then erase and program faster.",
-        ),
-    ] = None
 
 
 def flash(arguments: FlashArguments) -> None:
@@ -72,7 +75,6 @@ def flash(arguments: FlashArguments) -> None:
         verify=not arguments.no_verify,
         start=not arguments.no_start,
         force=arguments.force,
-        supply_mv=arguments.supply_mv,
     )
     show_result(run_flash(arguments, [file.content for file in files], options), arguments)
 
@@ -98,6 +100,6 @@ def register(app: typer.Typer) -> None:
             "stmota flash --bridge lab-esp32 fw.elf",
             "stmota flash boot.bin@0x08000000 app.hex",
             "stmota flash fw.bin --address 0x08004000 --baud 230400 --json",
-            "stmota flash f407.bin --supply-mv 3300",
+            "stmota flash fw.hex --baud auto",
         ),
     )
