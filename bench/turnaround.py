@@ -81,8 +81,11 @@ class _WatchedLink(Link):
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         return _WatchedRun(self._link.begin_run(unclaimed), self.pairs)
 
-    async def console(self) -> Console | ConsoleGap:
-        return await self._link.console()
+    def take_console(self) -> Console | ConsoleGap | None:
+        return self._link.take_console()
+
+    async def wait_for_console(self) -> None:
+        await self._link.wait_for_console()
 
     def acknowledge_console(self, position: int) -> None:
         self._link.acknowledge_console(position)

@@ -133,7 +133,8 @@ class BenchBoard(Board):
         text = b""
         with trio.move_on_after(within_s):
             while b"\n" not in text:
-                message = await self._link.console()
+                await self._link.wait_for_console()
+                message = self._link.take_console()
                 text += message.data if isinstance(message, Console) else b""
         return text.decode(errors="replace").strip() or None
 

@@ -15,6 +15,7 @@ from stmota_daemon.console_log import ConsoleLogs
 from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.store import Store
 from stmota_daemon.subscription import DaemonEvents
+from stmota_daemon.trace_store import TraceStore
 from stmota_protocol.api import BridgeState, Job, JobChanged, JobKind
 
 
@@ -29,6 +30,7 @@ class Lab:
             store,
             self.jobs,
             ConsoleLogs(state_dir / "logs"),
+            TraceStore(state_dir / "traces"),
             dict.fromkeys(JobKind, work.work),
             edge.open,
             edge.peek,

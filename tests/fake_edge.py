@@ -83,12 +83,14 @@ class FakeLink(Link):
         self.check()
         return FakeRun(self)
 
-    async def console(self) -> Console | ConsoleGap:
+    def take_console(self) -> Console | ConsoleGap | None:
+        return self._messages.popleft() if self._messages else None
+
+    async def wait_for_console(self) -> None:
         await trio.lowlevel.checkpoint()
         while not self._messages:
             self.check()
             await self._news.wait()
-        return self._messages.popleft()
 
     def acknowledge_console(self, position: int) -> None:
         self.acknowledged.append(position)

@@ -92,7 +92,7 @@ class RandomFlash:
         model = find_chip(self.chip).flash
         wanted = bytearray(before)
         start = 0
-        for size in model.units:
+        for size in model.layout.sizes:
             end = start + size
             if any(at - model.start < end and start < at - model.start + len(d) for at, d in self.segments):
                 wanted[start:end] = bytes([model.erased]) * size
@@ -158,13 +158,13 @@ class Flashed:
         """Units that are none of the job's are as before; the first block is old, new or erased, whole."""
         start = 0
         touched = flash.expected(bytes(len(wanted)))
-        for size in find_chip(flash.chip).flash.units:
+        for size in find_chip(flash.chip).flash.layout.sizes:
             unit = slice(start, start + size)
             if not any(touched[unit]) and self.before[unit] == wanted[unit]:
                 assert held[unit] == self.before[unit], hex(start)
             start += size
         model = find_chip(flash.chip).flash
-        first = slice(0, min(256, model.units[0]))
+        first = slice(0, min(256, model.layout.sizes[0]))
         assert held[first] in {self.before[first], wanted[first], bytes([model.erased]) * first.stop}
         if held[first] == wanted[first] != self.before[first]:
             assert held == wanted

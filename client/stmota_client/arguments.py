@@ -62,6 +62,19 @@ class OnBridge(WithJson):
     ] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnJob(OnBridge):
+    """A command that is done by a job of the daemon's."""
+
+    trace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write every byte on the board's UART with its time; `stmota explain FILE` shows it.",
+        ),
+    ] = None
+
+
 A = TypeVar("A", bound=Common)
 
 

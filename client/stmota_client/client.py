@@ -121,6 +121,10 @@ class Client:
         stream = Stream(self._transport, f"/v1/jobs/{_quoted(job_id)}/events", JOB_EVENTS, after=after)
         return stream.read_until(lambda event: isinstance(event, StateEvent) and event.job.state in ENDED)
 
+    def job_trace(self, job_id: str) -> bytes:
+        """Return a job's trace as far as it is, as lines of JSON (`stmota_protocol.trace` reads them)."""
+        return self._transport.request("GET", f"/v1/jobs/{_quoted(job_id)}/trace").content
+
     def log(
         self, ref: str, *, lines: int | None = None, follow: bool = False
     ) -> Generator[LogRecord | MissedEvent]:

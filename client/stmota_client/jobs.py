@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
-from stmota_client.arguments import OnBridge
+import msgspec
+
+from stmota_client.arguments import OnJob
 from stmota_client.choose import reference
 from stmota_client.client import Client
 from stmota_client.errors import ClientError, JobFailed
 from stmota_client.interruption import Interruption
 from stmota_client.progress import View, new_view
 from stmota_client.session import bridge_session
+from stmota_client.trace_output import TraceOutput
 from stmota_protocol.api import (
     Bridge,
     FlashOptions,
@@ -38,13 +41,13 @@ class DoneBeforeCancelled(JobFailed):
         self.problem = Problem(code=ProblemCode.CANCELLED, message=message)
 
 
-def run_kind(arguments: OnBridge, kind: JobKind) -> Job:
+def run_kind(arguments: OnJob, kind: JobKind) -> Job:
     """Run a job without options on the board that `arguments` name; return it when it is done."""
     with bridge_session(arguments) as (client, bridge):
         return run_job(client, bridge, JobRequest(kind=kind, bridge=reference(bridge)), arguments)
 
 
-def run_flash(arguments: OnBridge, contents: Sequence[bytes], options: FlashOptions) -> Job:
+def run_flash(arguments: OnJob, contents: Sequence[bytes], options: FlashOptions) -> Job:
     """Store the options' files, flash them onto the board that `arguments` name, return the job when done."""
     with bridge_session(arguments) as (client, bridge):
         for content in contents:
@@ -53,11 +56,25 @@ def run_flash(arguments: OnBridge, contents: Sequence[bytes], options: FlashOpti
         return run_job(client, bridge, request, arguments)
 
 
-def run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnBridge) -> Job:
-    """Start a job, show its events, return it when it is done.
+def run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnJob) -> Job:
+    """Start a job, show its events, return it when it is done; its trace, if one is wanted, however it ends.
 
     Raises `JobFailed` when it ends otherwise or a Ctrl-C came, `Left` on a second Ctrl-C.
     """
+    if arguments.trace is None:
+        return _run_job(client, bridge, request, arguments)
+    with TraceOutput(arguments.trace) as output:
+        request = msgspec.structs.replace(request, trace=True)
+        try:
+            job = _run_job(client, bridge, request, arguments)
+        except JobFailed as failed:
+            output.fetch(client, failed.job)
+            raise
+        output.fetch(client, job)
+    return job
+
+
+def _run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnJob) -> Job:
     with Interruption() as interruption:
         job = client.start_job(request)
         try:

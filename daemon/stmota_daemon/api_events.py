@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,14 +11,12 @@ from stmota_daemon.api_routes import Parameter, Route, number_parameter, resume_
 from stmota_daemon.bridge_task import BridgeTask
 from stmota_daemon.bridges import Bridges
 from stmota_daemon.console_log import ConsoleLog, ConsoleLogs
-from stmota_daemon.event_stream import EventStream, Numbered
+from stmota_daemon.event_stream import EventStream, Numbered, event_bytes, events_bytes
+from stmota_daemon.log_pieces import FollowedLogs
 from stmota_daemon.subscription import DaemonEvents, Subscription
 from stmota_protocol.api import BridgeEvent, DaemonEvent, LogRecord, MissedEvent
 
 DEFAULT_LINES = 100
-FOLLOWED_EVERY_S = 0.2
-"""Between two pieces of a followed log, once the reader has caught up: nobody reads faster, and a piece of
-many records costs little more than a piece of one."""
 MAX_LINES = 1_000_000
 
 
@@ -30,6 +27,7 @@ class EventRoutes:
         self._bridges = bridges
         self._logs = logs
         self._events = events
+        self._followed = FollowedLogs()
 
     def routes(self) -> list[Route]:
         """Return the rows of the table."""
@@ -53,10 +51,12 @@ class EventRoutes:
         task = self._bridges.find(request.path_params["ref"])
         lines = number_parameter(request, "lines", DEFAULT_LINES, MAX_LINES)
         follow = number_parameter(request, "follow", 0, 1)
-        reader = LogReader(task, self._logs, lines, follow=bool(follow), number=resume_number(request))
+        number = resume_number(request)
+        reader = LogReader(task, self._logs, self._followed, lines, follow=bool(follow), number=number)
         cleanup = ExitStack()
         if follow:
             cleanup.enter_context(task.followed())
+            cleanup.enter_context(self._followed.one_more())
         return EventStream(reader.pull, cleanup)
 
     async def _all(self, _request: Request) -> Response:
@@ -76,47 +76,52 @@ class _EventReader:
         self._first = first
         self._subscription = subscription
 
-    async def pull(self) -> Sequence[Numbered] | None:
+    async def pull(self) -> bytes | None:
         if self._first:
             first, self._first = self._first, ()
-            return first
-        return await self._subscription.next()
+            return events_bytes(first)
+        return events_bytes(await self._subscription.next())
 
 
 class LogReader:
     """One reader's place in a board's log."""
 
     def __init__(
-        self, task: BridgeTask, logs: ConsoleLogs, lines: int, *, follow: bool, number: int | None
+        self,
+        task: BridgeTask,
+        logs: ConsoleLogs,
+        followed: FollowedLogs,
+        lines: int,
+        *,
+        follow: bool,
+        number: int | None,
     ) -> None:
         self._task = task
         self._logs = logs
+        self._followed = followed
         self._lines = lines
         self._follow = follow
         self._number = number
-        self._next_s = float("-inf")
 
-    async def pull(self) -> Sequence[Numbered] | None:
+    async def pull(self) -> bytes | None:
         """Wait for the next records; None at the end. A cancellation loses none."""
         log = await self._find_log()
         if log is None:
             return None
+        pieces = self._followed.of(log)
         if self._number is None:
             self._number = max(log.first_number, log.next_number - self._lines)
         while True:
             if self._number < log.first_number:
                 missed = MissedEvent(count=log.first_number - self._number, resume_from=log.first_number)
                 self._number = log.first_number
-                return [(missed.resume_from - 1, missed)]
-            records = log.since(self._number)
-            self._number = records[-1].number + 1 if records else max(self._number, log.next_number)
-            if records:
-                self._next_s = trio.current_time() + FOLLOWED_EVERY_S
-                return [(record.number, record) for record in records]
+                return event_bytes(missed.resume_from - 1, missed)
+            piece, self._number = pieces.take(self._number)
+            if piece:
+                return piece
             if not self._follow:
                 return None
-            await log.wait_beyond(self._number)
-            await trio.sleep_until(self._next_s)
+            await pieces.wait_beyond(self._number)
 
     async def _find_log(self) -> ConsoleLog | None:
         """The log of a bridge that was reached at some time; a follower waits for the first time."""

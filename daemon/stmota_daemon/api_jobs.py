@@ -1,18 +1,21 @@
 """The routes of jobs."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.api_routes import Route, json_answer, json_body, resume_number
 from stmota_daemon.bridges import Bridges
-from stmota_daemon.event_stream import EventStream, Numbered
+from stmota_daemon.event_stream import EventStream, events_bytes
 from stmota_daemon.firmware_store import FirmwareStore
 from stmota_daemon.job_feed import JobFeed
 from stmota_daemon.jobs import JobRegistry
+from stmota_daemon.trace_store import TraceStore
 from stmota_protocol.api import FlashFile, FlashOptions, Job, JobEvent, JobKind, JobRequest, ProblemCode
 
 MIN_BAUD = 1200
@@ -22,15 +25,19 @@ MAX_BAUD = 2_000_000
 MAX_FILENAME = 255
 MAX_FILES = 16
 """Of one flash: a bootloader, an application, settings and more; bounds what a job can ask to read."""
+PIECE_BYTES = 256 * 1024
 
 
 class JobRoutes:
     """Jobs: asked for, told of, cancelled."""
 
-    def __init__(self, jobs: JobRegistry, bridges: Bridges, firmware: FirmwareStore) -> None:
+    def __init__(
+        self, jobs: JobRegistry, bridges: Bridges, firmware: FirmwareStore, traces: TraceStore
+    ) -> None:
         self._jobs = jobs
         self._bridges = bridges
         self._firmware = firmware
+        self._traces = traces
 
     def routes(self) -> list[Route]:
         """Return the rows of the table."""
@@ -50,6 +57,10 @@ class JobRoutes:
                 "GET", "/v1/jobs/{id}/events", self._events,
                 "A job's events from the first (or after Last-Event-ID) to its end", JobEvent,
                 is_stream=True, refusals=(missing,),
+            ),
+            Route(
+                "GET", "/v1/jobs/{id}/trace", self._trace, "A job's trace as far as it is, as lines of JSON",
+                bytes, refusals=(missing,),
             ),
         ]  # fmt: skip
 
@@ -77,6 +88,19 @@ class JobRoutes:
         if feed is None:
             raise _unknown_job(request)
         return EventStream(_Reader(feed, resume_number(request) or 0).pull)
+
+    async def _trace(self, request: Request) -> Response:
+        job = self._job(request)
+        path = self._traces.find(job.id)
+        if path is None:
+            why = "has none any more: it made room" if job.trace else "was started without one"
+            raise refused(
+                ProblemCode.NO_TRACE,
+                f"there is no trace of job {job.id}: the job {why}",
+                "start it with --trace FILE",
+                HTTPStatus.NOT_FOUND,
+            )
+        return StreamingResponse(_pieces(path), media_type="application/jsonl")
 
     def _job(self, request: Request) -> Job:
         job = self._jobs.job(request.path_params["id"])
@@ -108,6 +132,15 @@ class JobRoutes:
             )
 
 
+async def _pieces(path: Path) -> AsyncGenerator[bytes]:
+    """A file as it is now, which may grow meanwhile."""
+    with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
+            left -= len(piece)
+            yield piece
+
+
 class _Reader:
     """One reader's place in a job's events."""
 
@@ -115,12 +148,12 @@ class _Reader:
         self._feed = feed
         self._number = number
 
-    async def pull(self) -> Sequence[Numbered] | None:
+    async def pull(self) -> bytes | None:
         events = await self._feed.wait_since(self._number)
         if not events:
             return None
         self._number = events[-1].number + 1
-        return [(event.number, event) for event in events]
+        return events_bytes((event.number, event) for event in events)
 
 
 def _unknown_job(request: Request) -> Refused:

@@ -37,7 +37,7 @@ class Route:
     handler: Handler
     summary: str
     answer: Any = None
-    """Type of the answer's JSON, or of one event of a stream; None: no body."""
+    """Type of the answer's JSON, or of one event of a stream; `bytes`: lines of JSON; None: no body."""
     status: HTTPStatus = HTTPStatus.OK
     is_stream: bool = False
     body: Any = None

@@ -7,6 +7,7 @@ import trio
 from stmota_daemon.connector import Connector
 from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.link import Link
+from stmota_daemon.tracing import Tracing
 from stmota_daemon.work import Board, WorkFailed
 from stmota_protocol.api import Problem
 from stmota_protocol.chips import Chip
@@ -24,6 +25,7 @@ class JobBoard(Board):
         connector: Connector,
         log: Callable[[], ConsoleLog | None],
         problem: Callable[[], Problem],
+        tracing: Tracing | None = None,
     ) -> None:
         self.name = name
         self.console = console
@@ -31,6 +33,7 @@ class JobBoard(Board):
         self._connector = connector
         self._log = log
         self._problem = problem
+        self._tracing = tracing
         self._last: Link | None = None
 
     async def link(self, within_s: float) -> Link:
@@ -39,13 +42,14 @@ class JobBoard(Board):
         if link is None:
             raise WorkFailed(self._problem())
         self._last = link
-        return link
+        return link if self._tracing is None else self._tracing.link(link)
 
     def log_mark(self) -> int:
         """A mark in the log: now."""
         log = self._log()
         if log is None:
             return 0
+        self._connector.take_console()
         log.flush()
         return log.next_number
 

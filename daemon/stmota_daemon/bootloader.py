@@ -61,6 +61,10 @@ class Bootloader:
         self.has_miscounted_get = False
         self.traits: Traits | None = None
         """The ROM's habits, once the chip is known."""
+        self.at_entry: an3155.Command | None = None
+        """Follows each entry: what the ROM forgets at a reset."""
+        self.before_leaving: an3155.Command | None = None
+        """Takes that back before the chip is left without a reset."""
         self._board = board
         self._report = report
         self._link: Link | None = None
@@ -194,11 +198,20 @@ class Bootloader:
             else:
                 self.version, self.commands = replies[0].version, replies[0].commands
                 self.has_miscounted_get = replies[0].is_miscounted
-                return replies.count(replies[0]) == len(replies)
+                return replies.count(replies[0]) == len(replies) and await self._is_prepared(heard)
         return False
 
     async def _get(self, answer_delay_us: int) -> an3155.GetReply:
         return an3155.parse_get(await self.execute(an3155.get(self.settings, answer_delay_us)))
+
+    async def _is_prepared(self, heard: Heard) -> bool:
+        try:
+            if self.at_entry is not None:
+                await self.execute(self.at_entry)
+        except Trouble as trouble:
+            heard.add_attempt(trouble.result)
+            return False
+        return True
 
     async def execute(self, command: an3155.Command) -> bytes:
         """Run one command, lock step; return its reply's data.
@@ -278,6 +291,8 @@ class Bootloader:
 
         From here on the UART is console again. Raises `LinkLost`, or `Trouble` when GO was refused.
         """
+        if go_address is not None:
+            await self._take_back()
         link = self.link
         run = link.begin_run(Unclaimed.CONSOLE)
         self._run = None
@@ -295,8 +310,13 @@ class Bootloader:
                 raise Trouble(go, max((result.failed_step or 0) - low_steps, 0), result)
         check_edge(result, console.baud)
 
+    async def _take_back(self) -> None:
+        if self.before_leaving is not None:
+            await self.execute(self.before_leaving)
+
     async def stay(self) -> None:
         """Leave the chip in the ROM with BOOT0 low, for the next reset; the UART is console again."""
+        await self._take_back()
         link = self.link
         run = link.begin_run(Unclaimed.CONSOLE)
         self._run = None

@@ -172,11 +172,16 @@ class BridgeLink(Link, Talker):
         run = self._runs[self._newest_run] = BridgeRun(self._newest_run, self._connection, self._say)
         return run
 
-    async def console(self) -> Console | ConsoleGap:
-        """Wait for the next console bytes; what came is given before the link's end is."""
+    async def wait_for_console(self) -> None:
+        """Return when console bytes are there, which may be after the link's end."""
         await trio.lowlevel.checkpoint()
         while not self._console:
             await self._news()
+
+    def take_console(self) -> Console | ConsoleGap | None:
+        """The next console bytes, if they are there."""
+        if not self._console:
+            return None
         message = self._console.popleft()
         self._console_waiting_bytes -= _cost(message)
         return message

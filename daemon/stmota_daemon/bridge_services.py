@@ -10,6 +10,7 @@ from stmota_daemon.console_log import ConsoleLogs
 from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.link import Link
 from stmota_daemon.store import Place, Store
+from stmota_daemon.trace_store import TraceStore
 from stmota_daemon.work_orders import Work
 from stmota_protocol.api import JobKind
 from stmota_protocol.steps import EdgeIdentity, UartSettings
@@ -34,6 +35,7 @@ class BridgeServices:
     store: Store
     jobs: JobRegistry
     logs: ConsoleLogs
+    traces: TraceStore
     works: Mapping[JobKind, Work]
     open_link: OpenLink
     peek: Peek

@@ -22,7 +22,8 @@ from stmota_daemon.job_states import Move
 from stmota_daemon.link import Link, LinkError, LinkHeld
 from stmota_daemon.peer_text import MAX_VERSION, cleaned
 from stmota_daemon.store import Place, SeenBridge
-from stmota_daemon.work import WorkFailed
+from stmota_daemon.tracing import Tracing, traced
+from stmota_daemon.work import Report, WorkFailed
 from stmota_daemon.work_orders import WorkOutcome
 from stmota_protocol.api import Bridge, Job, Problem, ProblemCode
 from stmota_protocol.chips import chip_by_name
@@ -218,6 +219,13 @@ class BridgeTask(LinkOwner):
             self._services.jobs.move(job.id, Move.STOP)
 
     async def _outcome(self, job: Job) -> WorkOutcome | Problem:
+        with traced(job, self.known.chip, self._services.traces) as tracing:
+            outcome = await self._work(job, tracing)
+            if tracing is not None:
+                tracing.end(outcome)
+        return outcome
+
+    async def _work(self, job: Job, tracing: Tracing | None) -> WorkOutcome | Problem:
         known = self.known
         board = JobBoard(
             known.name,
@@ -226,9 +234,13 @@ class BridgeTask(LinkOwner):
             self.connector,
             lambda: self.log,
             self.link_problem,
+            tracing,
         )
+        report: Report = JobReport(self._services.jobs, job.id)
+        if tracing is not None:
+            report = tracing.report(report)
         try:
-            return await self._services.works[job.kind](board, JobReport(self._services.jobs, job.id), job)
+            return await self._services.works[job.kind](board, report, job)
         except WorkFailed as failure:
             return failure.problem
         except Exception as error:  # the daemon outlives a mistake in one job's work

@@ -18,6 +18,7 @@ from stmota_daemon.bridge_peek import Peeked
 from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.link import Link, LinkError, LinkHeld, LinkLost
 from stmota_daemon.peek_times import PeekTimes
+from stmota_protocol.messages import Console, ConsoleGap
 from stmota_protocol.steps import Batch, Configure, EdgeIdentity, UartSettings, Unclaimed
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ UNNOTICED_S = 0.05
 """A job may learn of a link's end before the console's reader does: scheduling only, no round trip."""
 PREPARE_WITHIN_S = 5.0
 """To set the console's UART on a new link: one round trip, on a link just found alive."""
+CONSOLE_EVERY_S = 0.05
+"""Between two takings of console: a board says it in frames of some 20 ms, and each taking is a write to
+the log, an acknowledgement and a turn for all who follow. The first bytes after silence are taken at once."""
 HOLD_AFTER_USE_S = 60.0
 """A link that nobody uses is kept this long: flash, look at the log, flash again is one use of a board, and
 its console has no seam; and a colleague who waits for the board waits no longer than a minute."""
@@ -246,14 +250,29 @@ class Connector:
             nursery.start_soon(self._let_go, nursery.cancel_scope)
             try:
                 while True:
-                    log.add(await link.console(), link.clock, self._owner.console_settings())
-                    link.acknowledge_console(log.safe_position)
+                    await link.wait_for_console()
+                    self._take_console(link, log)
+                    await trio.sleep(CONSOLE_EVERY_S)
             except LinkError as error:
                 lost = error
             finally:
+                self._take_console(link, log)
                 log.flush()
             nursery.cancel_scope.cancel()
         return lost
+
+    def take_console(self) -> None:
+        """Move to the log at once what the link has brought up to now."""
+        if self.link is not None:
+            self._take_console(self.link, self._owner.log_of(self.link.identity))
+
+    def _take_console(self, link: Link, log: ConsoleLog) -> None:
+        messages: list[Console | ConsoleGap] = []
+        while (message := link.take_console()) is not None:
+            messages.append(message)
+        if messages:
+            log.add(messages, link.clock, self._owner.console_settings())
+            link.acknowledge_console(log.safe_position)
 
     async def _let_go(self, scope: trio.CancelScope) -> None:
         await self._not_wanted_any_more()

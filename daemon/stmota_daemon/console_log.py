@@ -5,6 +5,7 @@ Readers keep their own place, by record number, and read from what is stored: a 
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
@@ -73,13 +74,16 @@ class ConsoleLog:
         self._boot = boot
         self._unwritten.clear()  # of the old boot, and refused by the disk a moment ago
 
-    def add(self, message: Console | ConsoleGap, clock: ClockMap, settings: UartSettings) -> None:
-        """Take what a link brought; whole lines are written before this returns."""
-        if isinstance(message, ConsoleGap):
-            lines = self._splitter.gap(message.position, message.length)
-        else:
-            byte_s = settings.bits_per_byte / settings.baud
-            lines = self._splitter.feed(message.position, clock.unix_s(message.at_us), byte_s, message.data)
+    def add(self, messages: Sequence[Console | ConsoleGap], clock: ClockMap, settings: UartSettings) -> None:
+        """Take what a link brought; whole lines are written before this returns, in one piece."""
+        byte_s = settings.bits_per_byte / settings.baud
+        lines: list[Line] = []
+        for message in messages:
+            if isinstance(message, ConsoleGap):
+                lines += self._splitter.gap(message.position, message.length)
+            else:
+                at_s = clock.unix_s(message.at_us)
+                lines += self._splitter.feed(message.position, at_s, byte_s, message.data)
         self._write(lines)
         self._fed.ring()
 

@@ -33,6 +33,7 @@ from stmota_daemon.private_files import make_private_dir
 from stmota_daemon.server import HttpServer
 from stmota_daemon.store import Store
 from stmota_daemon.subscription import DaemonEvents
+from stmota_daemon.trace_store import TraceStore
 from stmota_daemon.work_orders import works
 from stmota_protocol.api import API_VERSION, DaemonGreeting, JobChanged
 
@@ -62,6 +63,7 @@ class Services:
         )
         self.firmware = FirmwareStore(state_dir / "firmware")
         self.logs = ConsoleLogs(state_dir / "logs")
+        self.traces = TraceStore(state_dir / "traces")
 
     def close(self) -> None:
         """Write what is pending, release all files."""
@@ -70,7 +72,9 @@ class Services:
 
     def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
-        return BridgeServices(self.store, self.jobs, self.logs, works(self.firmware), open_link, peek)
+        return BridgeServices(
+            self.store, self.jobs, self.logs, self.traces, works(self.firmware), open_link, peek
+        )
 
 
 @contextmanager
@@ -129,7 +133,7 @@ class Daemon:
             *about.routes(),
             *BridgeRoutes(bridges, self._config_file).routes(),
             *FirmwareRoutes(services.firmware).routes(),
-            *JobRoutes(services.jobs, bridges, services.firmware).routes(),
+            *JobRoutes(services.jobs, bridges, services.firmware, services.traces).routes(),
             *EventRoutes(bridges, services.logs, services.events).routes(),
         ]
         about.description = openapi(routes, ours)

@@ -1,6 +1,6 @@
 """Server-sent events: messages with numbers, as an HTTP answer that ends with its source."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
 from typing import TypeAlias
 
@@ -16,8 +16,11 @@ KEEP_ALIVE_S = 10.0
 KEEP_ALIVE = b": keep-alive\n\n"
 
 Numbered: TypeAlias = tuple[int, Wire]
-Pull: TypeAlias = Callable[[], Awaitable[Sequence[Numbered] | None]]
-"""Waits for the next messages; None at the end. A cancellation loses none."""
+Pull: TypeAlias = Callable[[], Awaitable[bytes | None]]
+"""Waits for the next events, encoded; None at the end. A cancellation loses none."""
+
+_NOTHING_YET = {"type": "http.response.body", "body": b"", "more_body": True}
+"""Makes hypercorn send the head now: who follows a silent board knows at once that it is being followed."""
 
 _NOTHING_YET = {"type": "http.response.body", "body": b"", "more_body": True}
 """Makes hypercorn send the head now: who follows a silent board knows at once that it is being followed."""
@@ -28,6 +31,11 @@ _encode = msgspec.json.Encoder().encode
 def event_bytes(number: int, message: Wire) -> bytes:
     """Return one event. JSON has no line breaks outside strings and escapes them inside."""
     return b"id: %d\ndata: %s\n\n" % (number, _encode(message))
+
+
+def events_bytes(messages: Iterable[Numbered]) -> bytes:
+    """Return several events, one behind the other."""
+    return b"".join(event_bytes(number, message) for number, message in messages)
 
 
 class EventStream(Response):
@@ -54,13 +62,12 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send(_NOTHING_YET)
         while True:
-            messages: Sequence[Numbered] | None = ()
+            events: bytes | None = KEEP_ALIVE
             with trio.move_on_after(KEEP_ALIVE_S):
-                messages = await self._pull()
-            if messages is None:
+                events = await self._pull()
+            if events is None:
                 break
-            body = b"".join(event_bytes(number, message) for number, message in messages) or KEEP_ALIVE
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": events, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

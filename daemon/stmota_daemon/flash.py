@@ -15,6 +15,7 @@ from stmota_daemon.checks import check_files, check_flash
 from stmota_daemon.ending import Ending, end_flash
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.programming import Programming
+from stmota_daemon.supply import check_supply_option, tell_supply
 from stmota_daemon.target import Target, describe, identify
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Board, Report, WorkFailed
@@ -34,12 +35,14 @@ async def flash(
     Raises `WorkFailed`; cancelled or failed, the chip is left reset.
     """
     files = check_files(contents, options)
+    check_supply_option(options.supply_mv)
     report.phase(Phase.CONNECT, 0, f"connecting to {board.name}")
     bootloader = Bootloader(board, report, options.baud)
     try:
         target = await recognise(bootloader, report)
         report.phase(Phase.CHECK, 0, "checking the image against the chip")
         plan = check_flash(target, files, options, report).plan
+        await tell_supply(bootloader, report, target, options.supply_mv)
         programming = Programming(bootloader, report, target, plan, verify=options.verify)
         await programming.run()
         ending = await end_flash(board, bootloader, report, target, plan.last_block, start=options.start)

@@ -58,6 +58,7 @@ class JobRegistry:
             state=JobState.QUEUED,
             created_at=time.time(),
             flash=request.flash,
+            trace=request.trace,
         )
         self._active[job.id] = _Active(job, [])
         self._publish(job)

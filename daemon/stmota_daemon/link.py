@@ -98,8 +98,12 @@ class Link(ABC):
         """Begin a run; an earlier one is over with it. Raises `LinkLost`."""
 
     @abstractmethod
-    async def console(self) -> Console | ConsoleGap:
-        """Wait for the next console bytes. Raises `LinkLost` at the link's end. One task only."""
+    async def wait_for_console(self) -> None:
+        """Return when console bytes are there. Raises `LinkLost` at the link's end, once all were taken."""
+
+    @abstractmethod
+    def take_console(self) -> Console | ConsoleGap | None:
+        """The next console bytes, if they are there. Never raises."""
 
     @abstractmethod
     def acknowledge_console(self, position: int) -> None:

@@ -72,6 +72,8 @@ def _responses(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
         events = "server-sent events: `id` is the message's number, `data` one message of this schema as JSON"
         good["description"] = events
         good["content"] = {"text/event-stream": {"schema": schema_of[route.answer]}}
+    elif route.answer is bytes:
+        good["content"] = {"application/jsonl": {}}
     elif route.answer is not None:
         good["content"] = {_JSON: {"schema": schema_of[route.answer]}}
     responses = {str(int(route.status)): good}

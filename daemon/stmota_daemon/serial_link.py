@@ -119,13 +119,18 @@ class SerialLink(Link, EdgeOwner):
         self._run = SerialRun(self._edge, self._runs, self._check)
         return self._run
 
-    async def console(self) -> Console | ConsoleGap:
-        """Wait for the next console bytes; what came is given before the link's end is."""
+    async def wait_for_console(self) -> None:
+        """Return when console bytes are there, which may be after the link's end."""
         await trio.lowlevel.checkpoint()
-        while (message := self._edge.ring.read(self._console_next)) is None:
+        while self._edge.ring.read(self._console_next) is None:
             self._check()
             await self._bell.wait()
-        self._console_next += len(message.data) if isinstance(message, Console) else message.length
+
+    def take_console(self) -> Console | ConsoleGap | None:
+        """The next console bytes, if they are there."""
+        message = self._edge.ring.read(self._console_next)
+        if message is not None:
+            self._console_next += len(message.data) if isinstance(message, Console) else message.length
         return message
 
     def acknowledge_console(self, position: int) -> None:

@@ -29,6 +29,8 @@ class ProblemCode(Enum):
     AMBIGUOUS_BRIDGE = "ambiguous-bridge"
     UNKNOWN_JOB = "unknown-job"
     UNKNOWN_FIRMWARE = "unknown-firmware"
+    NO_TRACE = "no-trace"
+    """The job was started without one, or it was removed to make room."""
     NO_DAEMON = "no-daemon"
     OLD_DAEMON = "old-daemon"
     NOT_ALLOWED = "not-allowed"
@@ -75,6 +77,7 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.AMBIGUOUS_BRIDGE: ExitCode.USAGE,
     ProblemCode.UNKNOWN_JOB: ExitCode.USAGE,
     ProblemCode.UNKNOWN_FIRMWARE: ExitCode.USAGE,
+    ProblemCode.NO_TRACE: ExitCode.USAGE,
     ProblemCode.NO_DAEMON: ExitCode.NO_DAEMON,
     ProblemCode.OLD_DAEMON: ExitCode.NO_DAEMON,
     ProblemCode.NOT_ALLOWED: ExitCode.NOT_ALLOWED,
@@ -221,6 +224,8 @@ class FlashOptions(Wire, frozen=True):
     verify: bool = True
     start: bool = True
     force: bool = False
+    supply_mv: int | None = None
+    """The chip's VDD, for F2 and F4: they erase and program faster when they know it. None: byte by byte."""
 
 
 class JobRequest(Wire, frozen=True):
@@ -232,6 +237,8 @@ class JobRequest(Wire, frozen=True):
     """For `FLASH`, and only there."""
     wait: bool = True
     """Queue behind running jobs; False: fail with `busy` instead."""
+    trace: bool = False
+    """Keep every byte on the board's UART with its time: `GET /v1/jobs/{id}/trace`."""
 
 
 @unique
@@ -329,6 +336,8 @@ class Job(Wire, frozen=True):
     report: FlashReport | None = None
     target: TargetInfo | None = None
     """For `INFO`."""
+    trace: bool = False
+    """Whether a trace was asked for."""
 
 
 class StateEvent(Wire, frozen=True, tag="state", tag_field="type"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import TypedDict, Unpack
 
 from stmota_protocol.steps import Line
@@ -71,7 +70,7 @@ def _find_rom(model: ChipModel, version: str | None) -> RomModel:
 def _make_flash(model: ChipModel, setup: BoardSetup) -> Flash:
     flash = model.flash
     if setup.flash_bytes is not None and setup.flash_bytes > flash.size:
-        unit = flash.units[-1]
-        more = (unit,) * ((setup.flash_bytes - flash.size) // unit)
-        flash = replace(flash, banks=(*flash.banks[:-1], tuple(chain(flash.banks[-1], more))))
+        *others, last = flash.layout.banks
+        more = (last[-1],) * ((setup.flash_bytes - flash.size) // last[-1])
+        flash = replace(flash, layout=replace(flash.layout, banks=(*others, (*last, *more))))
     return Flash(flash, is_slow=setup.is_slow)

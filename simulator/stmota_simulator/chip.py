@@ -149,7 +149,9 @@ class Chip:
     def _start(self, at_us: int) -> None:
         memory = self.memory
         memory.flash.width_bytes = 1
-        memory.flash.protected = memory.options.protected_units()
+        if self.model.flash.layouts_by_option:
+            memory.flash.arrange(memory.options.layout())
+        memory.flash.protected = memory.options.protected_units(memory.flash.layout)
         source = boot_source(self.model, memory.options, boot0=self._boot0, is_empty=self.empty_flag)
         if source is BootSource.SYSTEM_MEMORY:
             self._start_rom(at_us)

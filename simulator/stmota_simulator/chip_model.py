@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TypeAlias
 
+from stmota_simulator.layout import Layout, LayoutByOption
+
 KIB = 1024
 
 
@@ -39,11 +41,11 @@ class ProgramRule(Enum):
     REFUSES = "refuses"
     """A programming error: nothing is written (F1, F0, L0)."""
     REFUSES_TWICE = "refuses twice"
-    """ECC: a unit is programmed once only, even when what was programmed reads as erased (L4, G0)."""
+    """ECC: a unit is programmed once only, even when that left it as erased (L4, G0 and their like)."""
     CLEARS_BITS = "clears bits"
     """Bits go from 1 to 0 (F2, F4, F7)."""
     SPOILS = "spoils"
-    """ECC without a check: the bits mix and the unit no longer reads right (H7)."""
+    """ECC without a check: the bits mix and the unit no longer reads right (H7, H5, L1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class FlashModel:
     """A flash array: erase units in address order, how it is programmed, and what that takes."""
 
     start: int
-    banks: tuple[tuple[int, ...], ...]
-    """Sizes of the erase units of each bank; they are numbered through."""
+    layout: Layout
+    """Unless an option bit says otherwise."""
     program_bytes: int
     """The unit that is programmed at once."""
     program: Duration
@@ -71,16 +73,13 @@ class FlashModel:
     """Whole aligned rows are programmed in the time of one unit (L0 half page); 0: there are none."""
     has_parallelism: bool = False
     """Programs byte-wise until 0xFFFF0000 is written: then wider, and faster (F2, F4)."""
-
-    @property
-    def units(self) -> tuple[int, ...]:
-        """Sizes of all erase units."""
-        return tuple(size for bank in self.banks for size in bank)
+    layouts_by_option: tuple[LayoutByOption, ...] = ()
+    """The first that applies takes the place of `layout`."""
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return sum(self.units)
+        return self.layout.size
 
 
 @unique
@@ -109,7 +108,7 @@ class ProtectBits:
     """(address of the word, first bit, bits): the bits are counted through."""
     protects_when: int
     group_bytes: int = 0
-    """Flash that one bit protects; 0: one erase unit."""
+    """Flash that one bit protects; 0: `Layout.units_per_bit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class ProtectRanges:
     """Write protection by areas: first unit from bit 0, last unit from bit 16; first > last: none."""
 
     words: tuple[tuple[int, int], ...]
-    """(address of the word, number of its bank's first unit)."""
+    """(address of the word, its bank from 0); without a second bank they all count from unit 0."""
     width: int
 
 
@@ -140,6 +139,8 @@ class OptionModel:
     rdp_2: int | None
     """Value of level 2, which has no bootloader; None: the family has no such level."""
     write_protection: WriteProtection
+    secure_from: OptionField | None = None
+    """First unit of the other core's flash, out of this one's reach (WB: SFSA)."""
     fields: tuple[tuple[str, OptionField], ...] = ()
     """Bits that decide booting, by the reference manual's name."""
     loading: OptionLoading = OptionLoading.AT_RESET
@@ -152,14 +153,21 @@ class BootRule(Enum):
     """What decides between flash and bootloader at a reset."""
 
     PIN = "pin"
-    """BOOT0 (BOOT1 is wired low)."""
-    PIN_AND_NBOOT1 = "pin and nBOOT1"
+    """BOOT0 (BOOT1 is wired low; where it is option bit nBOOT1, that must be 1)."""
     BOOT_SEL = "BOOT_SEL"
     """F04x: the pin where BOOT_SEL is 1, else nBOOT0."""
     NBOOT_SEL = "nBOOT_SEL"
     """G0: the pin where nBOOT_SEL is 0, else nBOOT0; never with BOOT_LOCK."""
+    NSWBOOT0 = "nSWBOOT0"
+    """L43x, L4R, G4, WB, WL: the pin where nSWBOOT0 is 1, else nBOOT0; never with BOOT_LOCK."""
     BOOT_ADD = "BOOT_ADD"
-    """H7: BOOT0 low starts at BOOT_ADD0, high at BOOT_ADD1."""
+    """H7: BOOT0 low starts at BOOT_ADD0, high at BOOT_ADD1: the address's upper 16 bits."""
+    BOOT_ADD_F7 = "BOOT_ADD of F7"
+    """The same in steps of 16 KiB, and in the view of the ITCM bus."""
+    NSBOOTADD = "NSBOOTADD"
+    """L5, U5, WBA: pin or nBOOT0 as for nSWBOOT0; low starts at NSBOOTADD0, high at NSBOOTADD1."""
+    PRODUCT_STATE = "PRODUCT_STATE"
+    """H5: the pin, while the product state is open."""
 
 
 @unique
@@ -238,6 +246,8 @@ class ChipModel:
     has_empty_check: bool = False
     resets_after_options: bool = False
     """Whether the ROM resets the chip after it wrote option bytes; it reloads them then."""
+    unique_id_offsets: tuple[int, ...] = (0, 4, 8)
+    """Where the unique id's three words are, from its register on."""
     bootloader_id_register: int | None = None
     one_time: Range | None = None
     """OTP that WRITE MEMORY reaches."""

@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Chip = Annotated[str, typer.Option("--chip", metavar="CHIP", help="The chip: F103xB, F407, G071, ...")]
+Chip = Annotated[str, typer.Option("--chip", metavar="CHIP", help="One of `stmota sim chips`: F103xB ...")]
 Flash = Annotated[
     Path | None,
     typer.Option("--flash", metavar="FILE", exists=True, dir_okay=False, help="What is in the flash."),
@@ -127,6 +127,17 @@ def board(  # noqa: PLR0913 - an argument is an option of the command
         chip, flash, rdp, option or [], bootloader_version, faults, slow_flash, heartbeat_ms, get_checksum
     )
     _run(lambda: run_pty_board(order, pty))
+
+
+@app.command()
+def chips() -> None:
+    """List the chips that can be simulated.
+
+    Example: stmota sim chips
+    """
+    from stmota_simulator.chip_list import chip_table  # noqa: PLC0415 - as above
+
+    typer.echo(chip_table(), nl=False)
 
 
 def _run(command: Callable[[], None]) -> None:

@@ -4,10 +4,10 @@ import random
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
 
 from stmota_simulator.chip_model import Duration, FlashModel, ProgramRule
 from stmota_simulator.errors import BadImage
+from stmota_simulator.layout import Layout
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class FlashCounters:
 
 
 class Flash:
-    """The array. Offsets are from its start; units are numbered through all banks."""
+    """The array. Offsets are from its start; units have the numbers of the ROM's erase commands."""
 
     def __init__(self, model: FlashModel, *, is_slow: bool = False) -> None:
         self.model = model
@@ -37,14 +37,26 @@ class Flash:
         self.width_bytes = 1
         """How many bytes are programmed at once where the family lets one choose (`has_parallelism`)."""
         self._is_slow = is_slow
-        self._starts = list(accumulate(model.units, initial=0))
+        self.arrange(model.layout)
         self._programmed = bytearray(model.size // model.program_bytes)
         """1 for each program unit that was programmed since its erase."""
+
+    def arrange(self, layout: Layout) -> None:
+        """Divide the array into these units; what it holds stays."""
+        self.layout = layout
+        self._bounds = {number: (start, end) for number, start, end in layout.bounds()}
+        self._numbers = list(self._bounds)
+        self._starts = [start for start, _ in self._bounds.values()]
 
     @property
     def size(self) -> int:
         """In bytes."""
         return len(self.data)
+
+    @property
+    def units(self) -> list[int]:
+        """Numbers of all units, by rising address."""
+        return self._numbers
 
     def crc32(self) -> int:
         """CRC-32 of the whole array, as zlib computes it."""
@@ -70,16 +82,15 @@ class Flash:
 
     def unit_at(self, offset: int) -> int:
         """Number of the erase unit that holds an offset."""
-        return bisect_right(self._starts, offset) - 1
+        return self._numbers[bisect_right(self._starts, offset) - 1]
 
     def bounds(self, unit: int) -> tuple[int, int]:
         """Where a unit begins and where the next one does."""
-        return self._starts[unit], self._starts[unit + 1]
+        return self._bounds[unit]
 
     def bank_of(self, unit: int) -> int:
         """Number of the bank that holds a unit, from 0."""
-        bank_starts = list(accumulate((len(bank) for bank in self.model.banks), initial=0))
-        return bisect_right(bank_starts, unit) - 1
+        return next(bank for bank in range(len(self.layout.banks)) if unit in self.layout.numbers_of(bank))
 
     def erase_us(self, unit: int) -> int:
         """Time to erase one unit."""
@@ -90,14 +101,13 @@ class Flash:
     def mass_erase_us(self) -> int:
         """Time to erase the whole array at once, or unit after unit where that is not possible."""
         if self.model.mass_erase is None:
-            return sum(self.erase_us(unit) for unit in range(len(self.model.units)))
+            return sum(map(self.erase_us, self._numbers))
         return self._scaled(self.model.mass_erase)
 
     def bank_erase_us(self, bank: int) -> int:
         """Time to erase one of several banks."""
         if self.model.bank_erase is None:
-            first = sum(len(units) for units in self.model.banks[:bank])
-            return sum(self.erase_us(first + unit) for unit in range(len(self.model.banks[bank])))
+            return sum(map(self.erase_us, self.layout.numbers_of(bank)))
         return self._scaled(self.model.bank_erase)
 
     def program_us(self, offset: int, length: int) -> int:
@@ -124,7 +134,7 @@ class Flash:
     def erase_all(self, share: float = 1.0) -> None:
         """Mass erase."""
         self.counters.mass_erases += 1
-        for unit in range(len(self.model.units)):
+        for unit in self._numbers:
             self.erase(unit, share)
 
     def wipe(self, share: float = 1.0) -> None:
@@ -163,10 +173,14 @@ class Flash:
             self.counters.programs_refused += 1
             return
         mixes = self.model.rule in {ProgramRule.CLEARS_BITS, ProgramRule.SPOILS}
-        self.data[offset : offset + len(data)] = (
-            bytes(a & b for a, b in zip(old, data, strict=True)) if mixes else data
-        )
+        self.data[offset : offset + len(data)] = self._mixed(old, data) if mixes else data
         self._programmed[index] = 1
+
+    def _mixed(self, old: bytearray, new: bytes) -> bytes:
+        """Programming moves bits away from the erased state and never back."""
+        if self.model.erased:
+            return bytes(a & b for a, b in zip(old, new, strict=True))
+        return bytes(a | b for a, b in zip(old, new, strict=True))
 
     def _is_erased(self, offset: int, length: int) -> bool:
         return self.data[offset : offset + length].count(self.model.erased) == length

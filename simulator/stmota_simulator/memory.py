@@ -132,7 +132,8 @@ class Memory:
         chip = self._chip
         kib = chip.flash.size // 1024
         self._place(chip.flash_size_register, kib.to_bytes(2, "little"))
-        self._place(chip.unique_id_register, self.unique_id)
+        for word, offset in enumerate(chip.unique_id_offsets):
+            self._place(chip.unique_id_register + offset, self.unique_id[4 * word : 4 * word + 4])
         if chip.bootloader_id_register is not None:
             self._place(chip.bootloader_id_register, bytes([self._rom.id_byte]))
 

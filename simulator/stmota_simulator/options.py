@@ -11,6 +11,7 @@ from stmota_simulator.chip_model import (
     Range,
 )
 from stmota_simulator.errors import UnknownOption
+from stmota_simulator.layout import Layout
 
 
 class OptionBytes:
@@ -39,6 +40,17 @@ class OptionBytes:
     def bit(self, name: str) -> int:
         """A named field as it is in force."""
         return self._get(dict(self._model.fields)[name], self._loaded)
+
+    def has(self, name: str) -> bool:
+        """Whether the chip has a field of that name."""
+        return name in dict(self._model.fields)
+
+    def layout(self) -> Layout:
+        """How the flash is divided, by the option bytes in force."""
+        for one in self._chip.flash.layouts_by_option:
+            if self.bit(one.option) == one.value:
+                return one.layout
+        return self._chip.flash.layout
 
     def set_named(self, values: Mapping[str, int]) -> None:
         """Store named fields. Raises `UnknownOption`."""
@@ -96,31 +108,41 @@ class OptionBytes:
         self._complete()
         self._load_at_once()
 
-    def protected_units(self) -> frozenset[int]:
-        """Erase units that are write-protected now."""
+    def protected_units(self, layout: Layout) -> frozenset[int]:
+        """Erase units of this layout that can neither be erased nor programmed now."""
         protection = self._model.write_protection
         if isinstance(protection, ProtectBits):
-            return self._units_of_bits(protection)
+            return self._units_of_bits(protection, layout)
+        return self._units_of_ranges(protection, layout) | self._secure_units(layout)
+
+    def _secure_units(self, layout: Layout) -> frozenset[int]:
+        field = self._model.secure_from
+        if field is None:
+            return frozenset()
+        return frozenset(range(self._get(field, self._loaded), len(layout.sizes)))
+
+    def _units_of_ranges(self, protection: ProtectRanges, layout: Layout) -> frozenset[int]:
         units: set[int] = set()
-        for address, first_unit in protection.words:
+        for address, bank in protection.words:
+            first_unit = layout.first_of(bank)
             first = self._get(OptionField(address, 0, protection.width), self._loaded)
             last = self._get(OptionField(address, 16, protection.width), self._loaded)
             units.update(range(first_unit + first, first_unit + last + 1))
         return frozenset(units)
 
-    def _units_of_bits(self, protection: ProtectBits) -> frozenset[int]:
+    def _units_of_bits(self, protection: ProtectBits, layout: Layout) -> frozenset[int]:
         bits = [
             self._get(OptionField(address, first + index), self._loaded)
             for address, first, count in protection.words
             for index in range(count)
         ]
         units: set[int] = set()
-        offset = 0
-        for unit, size in enumerate(self._chip.flash.units):
-            group = offset // protection.group_bytes if protection.group_bytes else unit
+        for unit, offset, _ in layout.bounds():
+            group = (
+                offset // protection.group_bytes if protection.group_bytes else unit // layout.units_per_bit
+            )
             if bits[min(group, len(bits) - 1)] == protection.protects_when:
                 units.add(unit)
-            offset += size
         return frozenset(units)
 
     def _set_bits(self, protection: ProtectBits, groups: set[int]) -> None:
@@ -134,11 +156,9 @@ class OptionBytes:
 
     def _set_ranges(self, protection: ProtectRanges, groups: set[int]) -> None:
         top = (1 << protection.width) - 1
-        spans = {
-            first_unit: [unit - first_unit for unit in groups if 0 <= unit - first_unit <= top]
-            for _, first_unit in protection.words
-        }
-        for address, first_unit in protection.words:
+        firsts = [self.layout().first_of(bank) for _, bank in protection.words]
+        spans = {first: [unit - first for unit in groups if 0 <= unit - first <= top] for first in firsts}
+        for (address, _), first_unit in zip(protection.words, firsts, strict=True):
             inside = spans.pop(first_unit, [])  # the bank's first area takes them, its second holds none
             first, last = (min(inside), max(inside)) if inside else (top, 0)
             self._set(OptionField(address, 0, protection.width), first)

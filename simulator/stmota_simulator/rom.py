@@ -250,7 +250,7 @@ class Rom:
         return self._after_options()
 
     def _after_options(self) -> Ending | None:
-        self._flash.protected = self._options.protected_units()
+        self._flash.protected = self._options.protected_units(self._flash.layout)
         if not self._chip.resets_after_options:
             return None
         return SystemReset(reloads_options=not self._has(Quirk.NO_OPTION_RELOAD))

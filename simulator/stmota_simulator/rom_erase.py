@@ -29,14 +29,13 @@ class RomErase:
 
     def knows(self, units: list[int]) -> bool:
         """Whether a list is one that the ROM takes."""
-        highest = len(self._flash.model.units) - 1
-        return len(units) <= self.MOST_UNITS and all(unit <= highest for unit in units)
+        return len(units) <= self.MOST_UNITS and set(units) <= set(self._flash.units)
 
     def has_special(self, code: int) -> bool:
         """Whether the chip knows this code of mass or bank erase."""
         if not self._chip.has_special_erase:
             return False
-        return code == self.MASS or (code in self.BANKS and len(self._flash.model.banks) > 1)
+        return code == self.MASS or (code in self.BANKS and len(self._flash.layout.banks) > 1)
 
     def is_busy(self, offset: int) -> bool:
         """Whether the bank of an offset still erases."""
@@ -80,9 +79,7 @@ class RomErase:
         yield Work(time_us, lambda share: self._flash.erase(unit, share))
 
     def _bank(self, bank: int) -> Erasing:
-        sizes = [len(units) for units in self._flash.model.banks]
-        first = sum(sizes[:bank])
-        units = range(first, first + sizes[bank])
+        units = self._flash.layout.numbers_of(bank)
         time_us = self._flash.bank_erase_us(bank)
 
         def conclude(share: float) -> None:

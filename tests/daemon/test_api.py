@@ -50,6 +50,7 @@ from stmota_protocol.api import (
     StateEvent,
 )
 from stmota_protocol.messages import Console
+from stmota_protocol.trace import TraceEnd, TraceHeader, read_trace
 
 WITHIN_S = 30.0
 """A deadlock's end; nothing here waits on purpose."""
@@ -155,7 +156,7 @@ def app_of(api: Api, state_dir: Path) -> Any:
         *about.routes(),
         *BridgeRoutes(api.lab.bridges, api.config_file).routes(),
         *FirmwareRoutes(firmware).routes(),
-        *JobRoutes(services.jobs, api.lab.bridges, firmware).routes(),
+        *JobRoutes(services.jobs, api.lab.bridges, firmware, services.traces).routes(),
         *EventRoutes(api.lab.bridges, services.logs, api.lab.events).routes(),
     ]
     about.description = openapi(routes, "1.2.3")
@@ -185,6 +186,7 @@ async def test_every_route_is_described(open_api: OpenApi) -> None:
             "/v1/jobs/{id}": ["get"],
             "/v1/jobs/{id}/cancel": ["post"],
             "/v1/jobs/{id}/events": ["get"],
+            "/v1/jobs/{id}/trace": ["get"],
             "/v1/events": ["get"],
         }
         text = json.dumps(description)
@@ -526,6 +528,28 @@ async def test_everything_that_happens_is_told_after_how_things_are(open_api: Op
         assert isinstance(events[0], BridgeEvent)
         states = [event.job.state for event in events if isinstance(event, JobChanged)]
         assert states[-1] is JobState.DONE
+
+
+async def test_a_trace_is_lines_of_json_and_a_job_without_one_says_why(open_api: OpenApi) -> None:
+    async with open_api() as api:
+        traced, plain = [
+            msgspec.json.decode(
+                (await api.post_job(kind="info", bridge="lab", trace=trace)).content, type=Job
+            )
+            for trace in (True, False)
+        ]
+        await api.stream(f"/v1/jobs/{plain.id}/events")
+        answer = await api.client.get(f"/v1/jobs/{traced.id}/trace")
+        assert answer.headers["content-type"] == "application/jsonl"
+        header, *_, end = read_trace(answer.content.splitlines(keepends=True))
+        assert isinstance(header, TraceHeader)
+        assert (header.job, header.kind) == (traced.id, "info")
+        assert isinstance(end, TraceEnd)
+        assert end.state == "done"
+        missing = await api.client.get(f"/v1/jobs/{plain.id}/trace")
+        assert missing.status_code == 404
+        assert problem_of(missing).code is ProblemCode.NO_TRACE
+        assert "was started without one" in problem_of(missing).message
 
 
 async def test_a_shutdown_is_answered_before_it_happens(open_api: OpenApi) -> None:

@@ -8,6 +8,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bridge_peer import OTHER_ID, Peer
+from next_console import next_console
 from scripted_port import Reply, ScriptedPort
 from stmota_daemon.bridge_link import (
     GREET_WITHIN_S,
@@ -195,7 +196,7 @@ async def test_an_end_comes_after_batches_that_wait_for_credit(autojump_clock: M
         run.end()
         assert [(await run.result()).outcome for _ in range(4)] == [Outcome.DONE] * 4
         port.arrives(0, b"log")
-        message = await link.console()
+        message = await next_console(link)
         assert isinstance(message, Console)
         assert message.data == b"log"
 
@@ -231,7 +232,7 @@ async def test_console_comes_with_the_bridges_times_and_is_forgotten_when_safe(
     port = ScriptedPort()
     async with lab(port) as here, open_bridge_link(here.connect(), ID, "me") as link:
         port.arrives(1000, b"one")
-        assert await link.console() == Console(0, 1000, b"one")
+        assert await next_console(link) == Console(0, 1000, b"one")
         assert (await Peer(here.connect()).greeting()).console_oldest == 0
         link.acknowledge_console(2)
         link.acknowledge_console(1)
@@ -251,7 +252,7 @@ async def test_console_begins_where_the_caller_left_off(autojump_clock: MockCloc
         port.arrives(0, b"stored+new")
         await trio.sleep(1)
         async with open_bridge_link(here.connect(), ID, "me", console_from=resume) as link:
-            assert await link.console() == Console(4, 0, b"ed+new")
+            assert await next_console(link) == Console(4, 0, b"ed+new")
         assert seen == [here.bridge.identity]
 
 
@@ -269,7 +270,7 @@ async def test_console_that_is_lost_is_a_gap(autojump_clock: MockClock) -> None:
         port.arrives(0, bytes(70_000))
         await trio.sleep(1)
         async with open_bridge_link(here.connect(), ID, "me") as link:
-            assert await link.console() == ConsoleGap(0, 70_000 - 65_536)
+            assert await next_console(link) == ConsoleGap(0, 70_000 - 65_536)
 
 
 async def test_what_the_caller_of_open_raises_arrives_bare(autojump_clock: MockClock) -> None:
@@ -301,7 +302,7 @@ async def test_a_take_over_is_told_to_who_had_it(autojump_clock: MockClock) -> N
     async with lab() as here, open_bridge_link(here.connect(), OTHER_ID, "first") as first:
         async with open_bridge_link(here.connect(), ID, "second\x1b[2J", take_over=True) as second:
             with pytest.raises(LinkHeld) as caught:
-                await first.console()
+                await next_console(first)
             assert caught.value.holder_name == r"second\x1b[2J"
             assert (await second.begin_run().execute(ASK)).is_done
         with pytest.raises(LinkHeld):
@@ -328,7 +329,7 @@ async def test_a_lost_link_is_told_to_all_that_wait_and_use_it(autojump_clock: M
 
         async def wait_for_console() -> None:
             with pytest.raises(LinkLost):
-                await link.console()
+                await next_console(link)
             told.append("console")
 
         async with trio.open_nursery() as nursery:
@@ -357,11 +358,11 @@ async def test_what_came_before_the_end_is_given_first(autojump_clock: MockClock
         await here.cut()
         await trio.sleep(1)
         assert (await run.result()).is_done
-        message = await link.console()
+        message = await next_console(link)
         assert isinstance(message, Console)
         assert message.data == b"last words"
         with pytest.raises(LinkLost):
-            await link.console()
+            await next_console(link)
 
 
 async def test_leaving_tells_the_bridge_and_so_does_a_cancellation(autojump_clock: MockClock) -> None:
@@ -451,7 +452,7 @@ async def test_a_bridge_that_falls_silent_is_lost(autojump_clock: MockClock) -> 
         nursery.start_soon(fake.welcome)
         async with open_bridge_link(fake.stream, ID, "me") as link:
             with pytest.raises(LinkLost, match="no sign of life for 9 s"):
-                await link.console()
+                await next_console(link)
             assert DEAD_PEER_S <= trio.current_time() <= 10
 
 
@@ -469,14 +470,14 @@ async def test_a_bridge_that_floods_the_console_is_cut_off(autojump_clock: MockC
         nursery.start_soon(flood)
         async with open_bridge_link(fake.stream, ID, "me") as link:
             await trio.sleep(5)
-            assert (await link.console()).position == 0
+            assert (await next_console(link)).position == 0
             with pytest.raises(LinkLost, match="more console"):
                 await read_console_for_ever(link)
 
 
 async def read_console_for_ever(link: BridgeLink) -> None:
     while True:
-        await link.console()
+        await next_console(link)
 
 
 async def test_an_address_where_nobody_listens_is_said() -> None:

@@ -25,7 +25,7 @@ def open_log(path: Path, boot: bytes = BOOT) -> ConsoleLog:
 
 
 def say(log: ConsoleLog, position: int, data: bytes, at_us: int = 0) -> None:
-    log.add(Console(position, at_us, data), CLOCK, UART)
+    log.add([Console(position, at_us, data)], CLOCK, UART)
 
 
 def texts(log: ConsoleLog, number: int = 0) -> list[str]:
@@ -75,9 +75,9 @@ def test_another_boot_begins_at_its_first_byte(tmp_path: Path) -> None:
 
 def test_what_a_ring_lost_is_told_but_not_what_came_before_this_log_began(tmp_path: Path) -> None:
     log = open_log(tmp_path)
-    log.add(ConsoleGap(0, 5000), CLOCK, UART)
+    log.add([ConsoleGap(0, 5000)], CLOCK, UART)
     say(log, 5000, b"first\n")
-    log.add(ConsoleGap(5006, 10), CLOCK, UART)
+    log.add([ConsoleGap(5006, 10)], CLOCK, UART)
     say(log, 5016, b"later\n")
     assert [(record.text, record.lost) for record in log.since(0)] == [("first", 0), ("later", 10)]
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from bounded_pipe import bounded_pipe
+from next_console import next_console
 from scripted_port import Reply, ScriptedPort
 from stmota_daemon.bridge_link import BridgeLink, open_bridge_link
 from stmota_daemon.link import LinkLost
@@ -48,7 +49,7 @@ async def store_console(link: BridgeLink, expected: int, pause_s: float) -> int:
     """Take all console bytes, each acknowledged a while after it came."""
     position = 0
     while position < expected:
-        message = await link.console()
+        message = await next_console(link)
         assert isinstance(message, Console)
         assert message.position == position
         position += len(message.data)

@@ -5,6 +5,7 @@ from trio.testing import MockClock
 
 from lab import LabBridge, RecordingReport, linked_board
 from sample_images import make_image
+from simulated_chips import board_of
 from stmota_daemon.flash import flash
 from stmota_daemon.rates import RATES, Rates
 from stmota_daemon.work import WorkFailed
@@ -79,8 +80,7 @@ def garble_above(bridge: LabBridge, limit: int, every: int, first: int = 0) -> N
 async def test_auto_finds_the_fastest_rate_of_every_chip_by_itself(
     chip: str, autojump_clock: MockClock
 ) -> None:
-    bits = {"nBOOT_SEL": 0} if chip == "G071" else {}
-    board = make_board(chip, option_bits=bits)
+    board = board_of(chip)
     done, _ = await flashed(board, None)
     fastest = next(model.fastest_baud for model in CHIPS if model.name == chip)
     assert done.baud == max(rate for rate in RATES if rate <= fastest)

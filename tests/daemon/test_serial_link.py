@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from next_console import next_console
 from scripted_port import Reply, ScriptedPort
 from stmota_daemon.link import LinkLost
 from stmota_daemon.serial_link import MOST_BATCHES_AHEAD, open_serial_link
@@ -108,7 +109,7 @@ async def test_residue_comes_back_and_console_goes_on_after_the_end(autojump_clo
         run.end()
         await trio.sleep(1)
         port.arrives(0, b"log")
-        message = await link.console()
+        message = await next_console(link)
         assert isinstance(message, Console)
         assert (message.position, message.data) == (0, b"log")
         link.acknowledge_console(3)
@@ -119,8 +120,8 @@ async def test_console_that_did_not_fit_is_a_gap(autojump_clock: MockClock) -> N
     async with open_serial_link(port, name="desk") as link:
         port.arrives(0, bytes(70_000))
         await trio.sleep(1)
-        assert await link.console() == ConsoleGap(0, 70_000 - 65_536)
-        message = await link.console()
+        assert await next_console(link) == ConsoleGap(0, 70_000 - 65_536)
+        message = await next_console(link)
         assert isinstance(message, Console)
         assert message.position == 70_000 - 65_536
 
@@ -140,7 +141,7 @@ async def test_a_port_that_fails_is_a_lost_link_for_all(autojump_clock: MockCloc
         first, second = await run.result(), await run.result()
         assert (first.cause, second.outcome) == (Cause.PORT, Outcome.SKIPPED)
         with pytest.raises(LinkLost, match="unplugged"):
-            await link.console()
+            await next_console(link)
         with pytest.raises(LinkLost, match="unplugged"):
             link.begin_run()
         with pytest.raises(LinkLost, match="unplugged"):

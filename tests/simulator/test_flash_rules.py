@@ -3,20 +3,24 @@
 import pytest
 
 from board_rig import Rig, address, block
+from simulated_chips import NAMES, board_of
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
-from stmota_simulator.chips import CHIPS, find_chip
+from stmota_simulator.chips import find_chip
 from stmota_simulator.errors import BadImage, UnknownChip, UnknownOption, UnknownRom
 from stmota_simulator.flash import Flash
 
 FLASH = 0x0800_0000
-PIN_DECIDES = {"G071": {"nBOOT_SEL": 0}}
 OLD, NEW = b"\x0f" * 32, b"\xf1" * 32
-REFUSING = ["F103xB", "F103x8", "F042", "G071", "L071", "L476"]
+CLEARING = ["F207", "F407", "F429", "F429xG", "F746", "F767"]
+SPOILING = ["H563", "H743", "H7A3"]
+SPOILING_TOWARDS_ONE = ["L152xB", "L152xE"]
+REFUSING = [name for name in NAMES if name not in {*CLEARING, *SPOILING, *SPOILING_TOWARDS_ONE}]
+REFUSING_TWICE = [name for name in REFUSING if name not in {"F103xB", "F103x8", "F042", "F303xC", "L071"}]
 
 
 def rig_of(chip: str, image: bytes = b"") -> Rig:
-    return Rig.synced(make_board(chip, image=image, option_bits=PIN_DECIDES.get(chip, {})))
+    return Rig.synced(board_of(chip, image=image))
 
 
 @pytest.mark.parametrize("chip", REFUSING)
@@ -33,14 +37,15 @@ def test_programming_what_is_not_erased_is_acknowledged_and_writes_nothing(chip:
 def test_only_the_units_that_are_not_erased_are_refused(chip: str) -> None:
     rig = rig_of(chip, OLD)
 
-    rig.write(FLASH + 24, NEW)
+    rig.write(FLASH + 16, NEW)
 
     erased = bytes([rig.board.model.flash.erased])
-    assert rig.board.flash[:64] == OLD + NEW[:24] + erased * 8
+    assert rig.board.flash[:64] == OLD + NEW[:16] + erased * 16
 
 
-def test_the_f4_clears_bits_where_it_is_not_erased() -> None:
-    rig = rig_of("F407", OLD)
+@pytest.mark.parametrize("chip", CLEARING)
+def test_bits_are_cleared_where_it_is_not_erased(chip: str) -> None:
+    rig = rig_of(chip, OLD)
 
     rig.write(FLASH, NEW)
 
@@ -48,23 +53,35 @@ def test_the_f4_clears_bits_where_it_is_not_erased() -> None:
     assert rig.board.counters.double_programs == 32
 
 
-def test_the_h7_spoils_what_is_programmed_twice() -> None:
-    rig = rig_of("H743", OLD)
+@pytest.mark.parametrize("chip", SPOILING)
+def test_what_is_programmed_twice_is_spoilt(chip: str) -> None:
+    rig = rig_of(chip, OLD)
 
     rig.write(FLASH, NEW)
 
     assert rig.board.flash[:32] == b"\x01" * 32
-    assert rig.board.counters.double_programs == 1
+    assert rig.board.counters.double_programs == 32 // rig.board.model.flash.program_bytes
 
 
-@pytest.mark.parametrize("chip", ["G071", "L476"])
+@pytest.mark.parametrize("chip", SPOILING_TOWARDS_ONE)
+def test_on_the_l1_whose_erased_bits_are_0_they_mix_the_other_way(chip: str) -> None:
+    rig = rig_of(chip, OLD)
+
+    rig.write(FLASH, NEW)
+
+    assert rig.board.flash[:32] == b"\xff" * 32
+    assert rig.board.counters.double_programs == 8
+
+
+@pytest.mark.parametrize("chip", REFUSING_TWICE)
 def test_flash_with_ecc_takes_a_unit_once_even_if_what_was_written_reads_as_erased(chip: str) -> None:
     rig = rig_of(chip)
+    unit = rig.board.model.flash.program_bytes
 
-    rig.write(FLASH, b"\xff" * 8)
-    rig.write(FLASH, b"\x55" * 8)
+    rig.write(FLASH, b"\xff" * unit)
+    rig.write(FLASH, b"\x55" * unit)
 
-    assert rig.board.flash[:8] == b"\xff" * 8
+    assert rig.board.flash[:unit] == b"\xff" * unit
     assert rig.board.counters.double_programs == 1
 
 
@@ -77,16 +94,16 @@ def test_the_f1_takes_a_half_word_again_while_it_reads_as_erased() -> None:
     assert rig.board.flash[:8] == b"\x55" * 8
 
 
-@pytest.mark.parametrize("chip", ["F103xB", "G071", "L476"])
+@pytest.mark.parametrize("chip", [name for name in REFUSING if name != "L071"])
 def test_zeros_may_be_programmed_over_anything(chip: str) -> None:
     rig = rig_of(chip, OLD)
 
-    rig.write(FLASH, bytes(8))
+    rig.write(FLASH, bytes(16))
 
-    assert rig.board.flash[:32] == bytes(8) + OLD[8:]
+    assert rig.board.flash[:32] == bytes(16) + OLD[16:]
 
 
-@pytest.mark.parametrize("chip", [chip.name for chip in CHIPS])
+@pytest.mark.parametrize("chip", NAMES)
 def test_after_an_erase_a_unit_can_be_programmed_again(chip: str) -> None:
     rig = rig_of(chip, OLD)
 
@@ -120,14 +137,36 @@ def test_erased_flash_of_the_l0_reads_zero() -> None:
         ("H743", [131072] * 16, 2097152),
         ("L071", [128] * 1536, 196608),
         ("L476", [2048] * 512, 1048576),
+        ("F207", [16384] * 4 + [65536] + [131072] * 7, 1048576),
+        ("F303xC", [2048] * 128, 262144),
+        ("F429", ([16384] * 4 + [65536] + [131072] * 7) * 2, 2097152),
+        ("F429xG", [16384] * 4 + [65536] + [131072] * 7, 1048576),
+        ("F746", [32768] * 4 + [131072] + [262144] * 3, 1048576),
+        ("F767", [32768] * 4 + [131072] + [262144] * 7, 2097152),
+        ("G0B1", [2048] * 256, 524288),
+        ("G431", [2048] * 64, 131072),
+        ("G474", [2048] * 256, 524288),
+        ("H563", [8192] * 256, 2097152),
+        ("H7A3", [8192] * 256, 2097152),
+        ("L152xB", [256] * 512, 131072),
+        ("L152xE", [256] * 2048, 524288),
+        ("L432", [2048] * 128, 262144),
+        ("L476xE", [2048] * 256, 524288),
+        ("L4R5", [4096] * 512, 2097152),
+        ("L552", [2048] * 256, 524288),
+        ("C031", [2048] * 16, 32768),
+        ("U073", [2048] * 128, 262144),
+        ("U575", [8192] * 256, 2097152),
+        ("WB55", [4096] * 256, 1048576),
+        ("WBA52", [8192] * 128, 1048576),
+        ("WLE5", [2048] * 128, 262144),
     ],
 )
 def test_layouts_are_those_of_the_devices_table(chip: str, units: list[int], size: int) -> None:
     flash = Flash(find_chip(chip).flash)
 
-    assert (list(flash.model.units), flash.size) == (units, size)
-    assert flash.unit_at(size - 1) == len(units) - 1
-    assert flash.bounds(len(units) - 1) == (size - units[-1], size)
+    assert (list(flash.model.layout.sizes), flash.size) == (units, size)
+    assert flash.bounds(flash.unit_at(size - 1)) == (size - units[-1], size)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +179,13 @@ def test_layouts_are_those_of_the_devices_table(chip: str, units: list[int], siz
         ("L071", 0, 256, 12_800),  # four half pages
         ("L071", 32, 64, 51_200),  # no whole half page: sixteen words
         ("L071", 32, 96, 28_800),  # one half page and eight words
+        ("L152xB", 0, 256, 6_560),  # two half pages
+        ("F303xC", 0, 256, 6_848),
+        ("F746", 0, 256, 4_096),
+        ("G474", 0, 256, 2_614),
+        ("C031", 0, 256, 2_720),
+        ("H7A3", 0, 256, 640),
+        ("U575", 0, 256, 1_888),
     ],
 )
 def test_times_of_programming(chip: str, offset: int, length: int, time_us: int) -> None:
@@ -204,7 +250,7 @@ def unknown_option() -> VirtualBoard:
         (
             lambda: make_board("F999"),
             UnknownChip,
-            "unknown chip 'F999'; known: F103xB, F103x8, F042, F407, G071, H743, L071, L476",
+            f"unknown chip 'F999'; known: {', '.join(NAMES)}",
         ),
         (
             lambda: make_board("F407", bootloader_version="7"),

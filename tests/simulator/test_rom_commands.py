@@ -284,7 +284,8 @@ def test_size_id_and_option_bytes_can_be_read(chip: str) -> None:
 
     size = rig.read(model.flash_size_register & ~0xF, 0x10)[model.flash_size_register & 0xF :][:2]
     assert int.from_bytes(size, "little") * 1024 == len(board.flash)
-    assert rig.read(model.unique_id_register, 12) == board.memory.unique_id
+    words = [rig.read(model.unique_id_register + offset, 4) for offset in model.unique_id_offsets]
+    assert b"".join(words) == board.memory.unique_id
     assert make_board(chip, serial="two").memory.unique_id != board.memory.unique_id
     if model.bootloader_id_register is not None:
         assert rig.read(model.bootloader_id_register, 1) == bytes([board.chip.rom.id_byte])

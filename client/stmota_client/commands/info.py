@@ -3,13 +3,13 @@
 import typer
 
 from stmota_client import screen
-from stmota_client.arguments import OnBridge, add_command
+from stmota_client.arguments import OnJob, add_command
 from stmota_client.jobs import run_kind
 from stmota_client.report import target_lines
 from stmota_protocol.api import JobKind
 
 
-def info(arguments: OnBridge) -> None:
+def info(arguments: OnJob) -> None:
     """Show what a board's chip says of itself.
 
     Chip, bootloader version, commands, flash size, unique id, protection and the option bits that
@@ -25,4 +25,4 @@ def info(arguments: OnBridge) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    add_command(app, "info", OnBridge, info, examples=("stmota info --bridge lab-esp32",))
+    add_command(app, "info", OnJob, info, examples=("stmota info --bridge lab-esp32",))

@@ -16,6 +16,7 @@ from stmota_simulator.chip_model import (
     Range,
     RomModel,
 )
+from stmota_simulator.layout import Layout
 
 _OPTION_BYTES = 0x1FFF_F800
 # RDP, USER, DATA0, DATA1, WRP0..3, each with its complement (PM0075 §2.4, RM0091 §4); RDP of level 0 aside
@@ -27,7 +28,7 @@ _GROUP_BYTES = 4 * KIB
 def _flash(pages: int, program: Duration, erase: Duration) -> FlashModel:
     return FlashModel(
         start=0x0800_0000,
-        banks=((KIB,) * pages,),
+        layout=Layout(((KIB,) * pages,)),
         program_bytes=2,
         program=program,
         erase_by_size=((KIB, erase),),

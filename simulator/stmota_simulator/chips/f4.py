@@ -14,6 +14,7 @@ from stmota_simulator.chip_model import (
     Range,
     RomModel,
 )
+from stmota_simulator.layout import Layout
 
 _OPTION_BYTES = 0x1FFF_C000
 _SECTORS = 12
@@ -37,7 +38,7 @@ F407 = ChipModel(
     product_id=0x413,
     flash=FlashModel(
         start=0x0800_0000,
-        banks=((16 * KIB,) * 4 + (64 * KIB,) + (128 * KIB,) * 7,),
+        layout=Layout(((16 * KIB,) * 4 + (64 * KIB,) + (128 * KIB,) * 7,)),
         program_bytes=1,
         program=Duration(16, 100),
         erase_by_size=(
@@ -55,8 +56,9 @@ F407 = ChipModel(
     flash_size_register=0x1FFF_7A22,
     unique_id_register=0x1FFF_7A10,
     options=OptionModel(
-        # FLASH_OPTCR resets to 0x0FFFAAED (RM0090 §3.9.5): user bits and RDP here, nWRP in the second word
-        areas=((_OPTION_BYTES, bytes.fromhex("EDAAFFFFFFFFFFFF FF0FFFFFFFFFFFFF".replace(" ", ""))),),
+        # FLASH_OPTCR resets to 0x0FFFAAED (RM0090 §3.9.5): user bits and RDP here, nWRP in the second word,
+        # whose unused bits 15 to 12 read 1 (RM0090 Rev 21 table 16): bit 15 is no SPRMOD here
+        areas=((_OPTION_BYTES, bytes.fromhex("EDAAFFFFFFFFFFFF FFFFFFFFFFFFFFFF".replace(" ", ""))),),
         complement_bytes=0,
         rdp=OptionField(_OPTION_BYTES, 8, 8),
         rdp_0=0xAA,

@@ -15,20 +15,12 @@ from stmota_simulator.chip_model import (
     Range,
     RomModel,
 )
+from stmota_simulator.chips.option_words import NO_AREA, option_area
+from stmota_simulator.layout import Layout
 
 _OPTION_BYTES = 0x1FFF_7800
 _PAGE = 2 * KIB
 
-
-def _option_area(words: dict[int, int], size: int) -> bytes:
-    """Lay out 32-bit words, each followed by room for its complement."""
-    area = bytearray(b"\xff" * size)
-    for offset, word in words.items():
-        area[offset : offset + 4] = word.to_bytes(4, "little")
-    return bytes(area)
-
-
-_NO_AREA = 0xFF00_FFFF  # first unit 0xFF, last unit 0: nothing is protected (RM0351 §3.7, RM0444 §3.7)
 
 G071 = ChipModel(
     name="G071",
@@ -36,7 +28,7 @@ G071 = ChipModel(
     product_id=0x460,
     flash=FlashModel(
         start=0x0800_0000,
-        banks=((_PAGE,) * 64,),
+        layout=Layout(((_PAGE,) * 64,)),
         program_bytes=8,
         program=Duration(85, 125),
         erase_by_size=((_PAGE, Duration(22_000, 40_000)),),
@@ -54,8 +46,8 @@ G071 = ChipModel(
         areas=(
             (
                 _OPTION_BYTES,
-                _option_area(
-                    {0: 0xDFFF_E1AA, 0x18: _NO_AREA, 0x20: _NO_AREA, 0x70: 0xFFFE_FF00},
+                option_area(
+                    {0: 0xDFFF_E1AA, 0x18: NO_AREA, 0x20: NO_AREA, 0x70: 0xFFFE_FF00},
                     size=0x78,
                 ),
             ),
@@ -116,7 +108,7 @@ L476 = ChipModel(
     product_id=0x415,
     flash=FlashModel(
         start=0x0800_0000,
-        banks=((_PAGE,) * 256, (_PAGE,) * 256),
+        layout=Layout(((_PAGE,) * 256, (_PAGE,) * 256)),
         program_bytes=8,
         program=Duration(81.69, 90.76),
         erase_by_size=((_PAGE, Duration(22_020, 24_470)),),
@@ -133,8 +125,8 @@ L476 = ChipModel(
     options=OptionModel(
         # FLASH_OPTR of production is 0xFFEFF8AA: BFB2 = 0, DUALBANK = 1, nBOOT1 = 1 (RM0351 §3.7.8)
         areas=(
-            (_OPTION_BYTES, _option_area({0: 0xFFEF_F8AA, 0x18: _NO_AREA, 0x20: _NO_AREA}, size=0x28)),
-            (_L476_BANK_2_OPTIONS, _option_area({0x18: _NO_AREA, 0x20: _NO_AREA}, size=0x28)),
+            (_OPTION_BYTES, option_area({0: 0xFFEF_F8AA, 0x18: NO_AREA, 0x20: NO_AREA}, size=0x28)),
+            (_L476_BANK_2_OPTIONS, option_area({0x18: NO_AREA, 0x20: NO_AREA}, size=0x28)),
         ),
         complement_bytes=4,
         rdp=OptionField(_OPTION_BYTES, 0, 8),
@@ -142,7 +134,7 @@ L476 = ChipModel(
         rdp_1=0xBB,
         rdp_2=0xCC,
         write_protection=ProtectRanges(
-            ((0x1FFF_7818, 0), (0x1FFF_7820, 0), (0x1FFF_F818, 256), (0x1FFF_F820, 256)), width=8
+            ((0x1FFF_7818, 0), (0x1FFF_7820, 0), (0x1FFF_F818, 1), (0x1FFF_F820, 1)), width=8
         ),
         fields=(
             ("BFB2", OptionField(_OPTION_BYTES, 20)),
@@ -151,7 +143,7 @@ L476 = ChipModel(
         ),
         loading=OptionLoading.AT_POWER_ON,
     ),
-    boot_rule=BootRule.PIN_AND_NBOOT1,
+    boot_rule=BootRule.PIN,
     roms=(
         _l476_rom("9.2"),
         _l476_rom("10.1", Quirk.RAM_WRITES_CORRUPTED),

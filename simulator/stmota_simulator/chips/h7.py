@@ -15,6 +15,7 @@ from stmota_simulator.chip_model import (
     Range,
     RomModel,
 )
+from stmota_simulator.layout import Layout
 
 _SECTOR = 128 * KIB
 _OPTSR_CUR = 0x5200_201C
@@ -38,7 +39,7 @@ H743 = ChipModel(
     product_id=0x450,
     flash=FlashModel(
         start=0x0800_0000,
-        banks=((_SECTOR,) * 8, (_SECTOR,) * 8),
+        layout=Layout(((_SECTOR,) * 8, (_SECTOR,) * 8)),
         program_bytes=32,
         program=Duration(290, 580),  # DS12110 T53, x8: which width the ROM sets is not documented
         erase_by_size=((_SECTOR, Duration(2_000_000, 4_000_000)),),

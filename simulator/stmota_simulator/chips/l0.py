@@ -14,6 +14,7 @@ from stmota_simulator.chip_model import (
     Range,
     RomModel,
 )
+from stmota_simulator.layout import Layout
 
 _OPTION_BYTES = 0x1FF8_0000
 _PAGE = 128
@@ -38,7 +39,7 @@ L071 = ChipModel(
     product_id=0x447,
     flash=FlashModel(
         start=0x0800_0000,
-        banks=((_PAGE,) * _PAGES_PER_BANK, (_PAGE,) * _PAGES_PER_BANK),
+        layout=Layout(((_PAGE,) * _PAGES_PER_BANK, (_PAGE,) * _PAGES_PER_BANK)),
         program_bytes=4,
         program=_ONE,
         erase_by_size=((_PAGE, _ONE),),
@@ -73,8 +74,9 @@ L071 = ChipModel(
         ),
         loading=OptionLoading.AT_POWER_ON,
     ),
-    boot_rule=BootRule.PIN_AND_NBOOT1,
+    boot_rule=BootRule.PIN,
     roms=(_rom("4.1", 0x1000), _rom("11.2", 0x1400)),
+    unique_id_offsets=(0x00, 0x04, 0x14),  # RM0367 §33.2
     bootloader_id_register=0x1FF0_1FFE,
     eeprom=Range(0x0808_0000, 0x0808_17FF),
     has_special_erase=False,
