@@ -133,8 +133,8 @@ def _opening(code: Code) -> tuple[Step, ...]:
 
 
 def _number(number: int) -> Send:
-    packet = number.to_bytes(4, "big")
-    return Send(packet + bytes((checksum(packet),)))
+    both = number ^ number >> 16
+    return Send(number.to_bytes(4, "big") + bytes(((both ^ both >> 8) & 0xFF,)))
 
 
 def synchronise(repeats: int, every_us: int = SYNC_EVERY_US) -> tuple[Step, ...]:
@@ -224,16 +224,15 @@ def read_memory(address: int, length: int, settings: UartSettings) -> Command:
     if not 1 <= length <= MAX_BLOCK:
         message = f"READ MEMORY moves 1 to {MAX_BLOCK} bytes, not {length}"
         raise ValueError(message)
-    count = length - 1
-    steps = (
-        *_opening(Code.READ_MEMORY),
-        _number(address),
-        _ack(),
-        Send(bytes((count, count ^ 0xFF))),
-        _ack(),
-        Receive(length, settings.wire_time_us(length) + READ_MARGIN_US),
-    )
+    count_and_data = _count_and_data(length, settings.wire_time_us(length) + READ_MARGIN_US)
+    steps = (*_opening(Code.READ_MEMORY), _number(address), _ack(), *count_and_data)
     return Command(Code.READ_MEMORY, steps, address, length)
+
+
+@cache
+def _count_and_data(length: int, within_us: int) -> tuple[Step, ...]:
+    count = length - 1
+    return Send(bytes((count, count ^ 0xFF))), _ack(), Receive(length, within_us)
 
 
 def write_memory(address: int, data: bytes, within_us: int) -> Command:
