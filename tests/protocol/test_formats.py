@@ -59,7 +59,7 @@ def test_an_address_given_twice_is_refused_and_named(make: Callable[..., bytes])
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_an_address_for_a_file_that_has_its_own_is_refused(make: Callable[..., bytes]) -> None:
     said = refusal(make([(FLASH, b"0123")]), 0x0800_4000)
-    assert "--address 0x08004000 is for raw binaries, but fw.any is a" in said
+    assert "the address 0x08004000 is for a raw binary, but fw.any is a" in said
     assert "from 0x08000000 to 0x08000004" in said
 
 
