@@ -21,9 +21,9 @@ class ByteFaultKind(Enum):
     DROP = "drop"
     """It never comes; the wire is idle instead."""
     CORRUPT = "corrupt"
-    """One bit is flipped (bit 4 where the byte was named by its number); its parity bit is not."""
+    """One bit is flipped; its parity bit is not."""
     EXTRA = "extra"
-    """A byte that nobody sent comes before it (0x00 where the byte was named by its number)."""
+    """A byte that nobody sent comes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ByteFault:
 
 @dataclass(frozen=True, slots=True)
 class RateFault:
-    """A fault of each byte with a probability; which bit is flipped, or which byte comes, is drawn too."""
+    """A fault of each byte with a probability."""
 
     kind: ByteFaultKind
     direction: Direction
@@ -69,7 +69,7 @@ class Piece:
 
 
 FLIPPED_BIT = 0x10
-EXTRA_BYTE = 0x00
+EXTRA_BYTE = b"\x00"
 
 
 class ByteFaults:
@@ -95,27 +95,24 @@ class ByteFaults:
             return
         clean = bytearray()
         for number, byte in enumerate(data, first):
-            piece = self._struck(number, byte)
-            if piece is None:
+            fate = self._fate(number)
+            if fate is None:
                 clean.append(byte)
                 continue
             if clean:
                 yield Piece(bytes(clean))
                 clean.clear()
-            yield piece
-            if piece.fate is ByteFaultKind.EXTRA:
+            yield _struck(byte, fate)
+            if fate is ByteFaultKind.EXTRA:
                 clean.append(byte)
         if clean:
             yield Piece(bytes(clean))
 
-    def _struck(self, number: int, byte: int) -> Piece | None:
-        """What becomes of a byte; None if nothing does."""
-        struck = [rate for rate in self._rates if rate.strikes(number)]
+    def _fate(self, number: int) -> ByteFaultKind | None:
         if self._mute_from is not None and number >= self._mute_from:
-            return _piece(byte, ByteFaultKind.DROP)
-        if number in self._numbered:
-            return _piece(byte, self._numbered[number])
-        return struck[0].piece(byte) if struck else None
+            return ByteFaultKind.DROP
+        struck = [rate.kind for rate in self._rates if rate.strikes(number)]
+        return self._numbered.get(number) or next(iter(struck), None)
 
 
 class _Rate:
@@ -139,12 +136,8 @@ class _Rate:
             gap += 1
         return gap
 
-    def piece(self, byte: int) -> Piece:
-        drawn = self._random
-        return _piece(byte, self.kind, 1 << drawn.randrange(8), drawn.randrange(256))
 
-
-def _piece(byte: int, fate: ByteFaultKind, flipped: int = FLIPPED_BIT, extra: int = EXTRA_BYTE) -> Piece:
+def _struck(byte: int, fate: ByteFaultKind) -> Piece:
     if fate is ByteFaultKind.CORRUPT:
-        byte ^= flipped
-    return Piece(bytes([extra if fate is ByteFaultKind.EXTRA else byte]), fate)
+        return Piece(bytes([byte ^ FLIPPED_BIT]), fate)
+    return Piece(EXTRA_BYTE if fate is ByteFaultKind.EXTRA else bytes([byte]), fate)

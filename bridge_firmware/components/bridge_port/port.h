@@ -1,0 +1,117 @@
+/* What the port's own files share. One bridge runs on a chip. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "freertos/FreeRTOS.h"
+#include "freertos/queue.h"
+#include "freertos/semphr.h"
+#include "freertos/task.h"
+
+#include "esp_err.h"
+#include "esp_timer.h"
+
+#include "bridge.h"
+#include "bridge_settings.h"
+#include "port_arrivals.h"
+
+/* The tasks: stacks in bytes, estimated; priorities, where lwIP has 18, esp_timer 22, Wi-Fi 23 (esp_task.h). */
+#define PORT_ENGINE_STACK 4096
+#define PORT_ENGINE_PRIORITY (configMAX_PRIORITIES - 1) /* a turnaround waits for nobody; it works for microseconds */
+#define PORT_NETWORK_STACK 6144
+#define PORT_NETWORK_PRIORITY 10 /* below lwIP, which it feeds */
+#define PORT_CONSOLE_STACK 4096
+#define PORT_CONSOLE_PRIORITY 3
+#define PORT_NETWORK_CORE 0
+#define PORT_ENGINE_CORE (CONFIG_FREERTOS_NUMBER_OF_CORES - 1) /* the one without Wi-Fi where there are two */
+
+typedef struct {
+    bridge_uart_t now;
+    port_arrivals_t arrivals;
+    bridge_line_errors_t errors;
+    QueueHandle_t events;
+    uint32_t times_taken; /* of those that the interrupt noted */
+    uint32_t byte_ns;
+    uint32_t silence_us; /* that raises an interrupt */
+    size_t most_waiting; /* bytes that wait in the FIFO at most */
+    uint64_t sent_us;    /* when the last stop bit leaves, reckoned */
+    uint64_t room_us;    /* when to write again; UINT64_MAX: nobody waits for that */
+    bool is_driving;     /* RS-485: the bus is ours */
+} port_uart_t;
+
+typedef struct {
+    int sock;
+    bool is_empty; /* it had nothing when it was last read */
+    bool is_full;
+} port_peer_t;
+
+struct bridge_port {
+    const bridge_chip_t *chip;
+    bridge_settings_t settings; /* as they were at the start */
+    port_uart_t uart;
+    StaticSemaphore_t lock_memory;
+    SemaphoreHandle_t lock;
+    TaskHandle_t engine;
+    esp_timer_handle_t alarm; /* ends the engine's sleep */
+    int bell;                 /* an eventfd; ends the network task's */
+    int listener;
+    port_peer_t peers[BRIDGE_CONNECTIONS];
+    size_t peer_count;
+};
+
+/* port_tasks.c */
+
+/* Make the lock, the alarm and the bell. */
+void port_tasks_prepare(bridge_port_t *port);
+/* Run both tasks; returns when the bridge has started. */
+void port_tasks_run(bridge_port_t *port, bridge_t *bridge, const bridge_config_t *config);
+
+/* port_lines.c */
+
+/* Lines at their safe levels, without a pulse on the way there: the latch is set before the driver is switched on. */
+void port_lines_open(bridge_port_t *port);
+/* RS-485's direction line. */
+void port_lines_drive(const bridge_port_t *port, bool is_sending);
+
+/* port_uart.c, from the engine task: its interrupt is that core's. */
+bridge_error_t port_uart_open(bridge_port_t *port);
+/* What is due by itself: letting go of the RS-485 bus. Returns when to call again. */
+uint64_t port_uart_attend(bridge_port_t *port);
+
+/* port_sockets.c */
+bool port_listen(bridge_port_t *port);
+/* Sleep until there is something to do for the network task. */
+void port_sockets_wait(bridge_port_t *port, uint64_t wake_us);
+
+/* port_storage.c */
+void port_storage_open(void);
+
+/* port_update.c: the firmware on trial that no controller welcomed in time is given up. */
+void port_update_attend(void);
+const char *port_firmware_version(void);
+
+/* port_network.c, port_wifi.c, port_ethernet.c: one of the two last is compiled. */
+typedef enum {
+    PORT_NETWORK_UNSET, /* no Wi-Fi network was named */
+    PORT_NETWORK_DOWN,
+    PORT_NETWORK_UP, /* there is an address */
+} port_network_t;
+
+void port_network_start(const bridge_port_t *port);
+port_network_t port_network_state(void);
+void port_network_tell(port_network_t state);
+/* Start this image's network, once. */
+void port_interface_start(const bridge_settings_t *settings);
+
+/* port_mdns.c */
+void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id);
+
+/* port_led.c */
+void port_led_start(const bridge_wire_t *wire);
+void port_led_show(port_network_t network, bool is_controlled);
+
+/* port_console.c */
+void port_console_start(bridge_port_t *port);
+
+/* Say what went wrong and restart: nothing could be done without it. */
+#define PORT_NEEDS(call) ESP_ERROR_CHECK(call)

@@ -1,0 +1,38 @@
+/* The bridge's announcement (BRIDGE_PROTOCOL.md, R55). Whoever has its address needs none. */
+#include <stdio.h>
+
+#include "esp_log.h"
+#include "mdns.h"
+
+#include "port.h"
+
+static const char TAG[] = "mdns";
+
+void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id)
+{
+    char host[sizeof("stmota-") + 6];
+    char id[2 * BRIDGE_UNIQUE_ID_BYTES + 1];
+    char protocol[8];
+    for (size_t i = 0; i < BRIDGE_UNIQUE_ID_BYTES; i++) {
+        snprintf(id + 2 * i, 3, "%02x", unique_id[i]);
+    }
+    /* The MAC's last three bytes: unique in a network, where a name may have any characters. */
+    snprintf(host, sizeof(host), "stmota-%02x%02x%02x", unique_id[3], unique_id[4], unique_id[5]);
+    snprintf(protocol, sizeof(protocol), "%u.%u", BRIDGE_MAJOR, BRIDGE_MINOR);
+    mdns_txt_item_t items[] = {
+        {"name", settings->name},
+        {"id", id},
+        {"protocol", protocol},
+        {"firmware", port_firmware_version()},
+        {"secure", "0"},
+    };
+    esp_err_t error = mdns_init();
+    error = error == ESP_OK ? mdns_hostname_set(host) : error;
+    error = error == ESP_OK ? mdns_instance_name_set(settings->name) : error;
+    error = error == ESP_OK ? mdns_service_add(settings->name, "_stmota-bridge", "_tcp", settings->tcp_port, items,
+                                               sizeof(items) / sizeof(items[0]))
+                            : error;
+    if (error != ESP_OK) {
+        ESP_LOGW(TAG, "not announced (%s): name this bridge by its address", esp_err_to_name(error));
+    }
+}
