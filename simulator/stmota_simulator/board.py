@@ -6,9 +6,9 @@ last one, and what the board does in between is computed then. The same calls gi
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from stmota_protocol.steps import Line, UartSettings
+from stmota_protocol.steps import Line, Parity, UartSettings
 from stmota_simulator.chip import Boot, Chip, State
 from stmota_simulator.chip_model import ChipModel, RomModel
 from stmota_simulator.cpu import ALL, UartCounters
@@ -116,6 +116,7 @@ class VirtualBoard:
     def power_on(self, at_us: int) -> None:
         """Switch the supply on."""
         self.advance(at_us)
+        self._drive(at_us)
         self.chip.power(on=not self.setup.faults.is_unpowered, at_us=at_us)
         self._changed()
 
@@ -135,32 +136,44 @@ class VirtualBoard:
         """Drive lines; those that the board lacks are ignored."""
         self.advance(at_us)
         self._levels = (self._levels & ~mask) | (levels & mask)
-        if not self.setup.faults.boot0_unwired:
-            self.chip.set_boot0(level=bool(self._levels & Line.BOOT0))
-        if not self.setup.faults.nrst_unwired:
-            self.chip.set_nrst(level=bool(self._levels & Line.NRST), at_us=at_us)
-            if not self._levels & Line.NRST:
-                self._to_host.cut(at_us)
+        self._drive(at_us)
         self._changed()
+
+    def _drive(self, at_us: int) -> None:
+        """Bring the host's levels to the chip's pins, as far as they are wired."""
+        faults = self.setup.faults
+        if faults.boot0_high or not faults.boot0_unwired:
+            self.chip.set_boot0(level=faults.boot0_high or bool(self._levels & Line.BOOT0))
+        if faults.nrst_low or not faults.nrst_unwired:
+            is_released = bool(self._levels & Line.NRST) and not faults.nrst_low
+            self.chip.set_nrst(level=is_released, at_us=at_us)
+            if not is_released:
+                self._to_host.cut(at_us)
 
     def sense(self, at_us: int) -> Line:
         """The lines that are high, the UART's two among them."""
         self.advance(at_us)
+        faults = self.setup.faults
         is_off = self.chip.state is State.OFF
         levels = self._levels
         if line_level(self._to_chip.bursts, at_us):
             levels |= Line.TX
-        if not is_off and line_level(self._to_host.bursts, at_us):
+        is_pulled_up = faults.rx_unwired or not is_off  # a chip without supply clamps the wire
+        if not faults.rx_low and is_pulled_up and line_level(self._to_host.bursts, at_us):
             levels |= Line.RX
-        if is_off and not self.setup.faults.nrst_unwired:
+        if not faults.nrst_unwired and (is_off or faults.nrst_low):
             levels &= ~Line.NRST  # pulled up by the chip's own supply
         return levels
 
     def transmit(self, data: bytes, at_us: int, settings: UartSettings) -> int:
         """The host sends bytes, behind those it sent before; returns when the last stop bit ends."""
         self.advance(at_us)
+        faults = self.setup.faults
+        settings = self._as_set(settings)
         self._sent_by_us = max(at_us, self._sent_by_us) + settings.wire_time_us(len(data))
-        if not self.setup.faults.rx_tx_swapped:
+        if faults.returns_host:
+            self._to_host.send(data, at_us, settings)
+        if not faults.hides_host:
             self._put(self._to_chip, self._faults_to_chip, data, at_us, settings)
         self._changed()
         return self._sent_by_us
@@ -174,7 +187,7 @@ class VirtualBoard:
     def listen(self, settings: UartSettings, at_us: int) -> None:
         """Set the host's receiver; what it received before stays to be taken."""
         self._receive(at_us)
-        self._receiver = Receiver(self._to_host, settings, at_us)
+        self._receiver = Receiver(self._to_host, self._as_set(settings), at_us)
 
     def received(self, to_us: int) -> list[Heard]:
         """Return what the host received since the last call, up to a time."""
@@ -198,6 +211,10 @@ class VirtualBoard:
         times = (self._receiver.run_due_us(HOST_FIFO_BYTES), self.chip.next_output_us())
         return min((at_us for at_us in times if at_us is not None), default=None)
 
+    def _as_set(self, settings: UartSettings) -> UartSettings:
+        """The host's UART as it really is set."""
+        return replace(settings, parity=Parity.NONE) if self.setup.faults.parity_lost else settings
+
     def _changed(self) -> None:
         for call in self.on_change:
             call()
@@ -208,7 +225,7 @@ class VirtualBoard:
             self._heard.append(heard)
 
     def _send_to_host(self, data: bytes, at_us: int, settings: UartSettings) -> int:
-        if self.setup.faults.rx_tx_swapped:
+        if self.setup.faults.hides_chip:
             self._to_host.pause(len(data), at_us, settings)
         else:
             self._put(self._to_host, self._faults_to_host, data, at_us, settings)

@@ -56,8 +56,39 @@ class Faults:
     """The chip's bytes from this number on never reach the wire."""
     is_unpowered: bool = False
     boot0_unwired: bool = False
+    boot0_high: bool = False
+    """BOOT0 stays high at the chip: a jumper, a wire to the supply."""
     nrst_unwired: bool = False
+    nrst_low: bool = False
+    """NRST is held low by something else: a short, a debugger."""
     rx_tx_swapped: bool = False
+    tx_unwired: bool = False
+    """What the host sends reaches nobody."""
+    rx_unwired: bool = False
+    """The host's receiver hears nobody; its own pull-up keeps it high."""
+    rx_low: bool = False
+    """The host's receiver is held low: a short, or a line whose levels are inverted (RS-232)."""
+    tx_rx_shorted: bool = False
+    """The host hears what it sends; the chip's bytes are lost against the host's idle level."""
+    echoes: bool = False
+    """A half-duplex line: the host hears what it sends, and the chip's answers as well."""
+    parity_lost: bool = False
+    """The host's UART knows no parity, whatever it is set to."""
+
+    @property
+    def hides_chip(self) -> bool:
+        """Whether nothing that the chip sends gets to the host."""
+        return self.rx_tx_swapped or self.rx_unwired or self.rx_low or self.tx_rx_shorted
+
+    @property
+    def hides_host(self) -> bool:
+        """Whether nothing that the host sends gets to the chip."""
+        return self.rx_tx_swapped or self.tx_unwired
+
+    @property
+    def returns_host(self) -> bool:
+        """Whether the host hears what it sends."""
+        return self.echoes or self.tx_rx_shorted
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,3 +202,67 @@ def test_a_bad_fault_is_answered_with_those_that_there_are(text: str) -> None:
     with pytest.raises(BadFault) as raised:
         parse_faults([text])
     assert str(raised.value) == f"{text!r} is no fault; there are:\n{faults_help()}"
+
+
+def test_with_tx_unwired_the_chip_is_heard_and_hears_nothing() -> None:
+    board = make_board("F103xB", image=IMAGE, faults=parse_faults(["tx-unwired"]))
+    rig = Rig(board)
+
+    assert rig.console(SECOND_US)
+    rig.enter()
+    assert rig.ask(b"\x7f") == b""
+    assert board.state is State.BOOTLOADER
+
+
+def test_with_rx_unwired_the_chip_hears_and_the_receiver_stays_high() -> None:
+    board = make_board("F103xB", faults=parse_faults(["rx-unwired"]))
+    rig = Rig(board)
+    rig.enter()
+
+    assert rig.ask(b"\x7f") == b""
+    rig.command(b"\x31\xce", address(0x0800_0000), b"\x03\x01\x02\x03\x04\x07")
+    assert board.flash[:4] == b"\x01\x02\x03\x04"
+    assert Line.RX in board.sense(rig.now_us)
+
+
+@pytest.mark.parametrize(("fault", "level"), [("rx-low", Line.NRST), ("nrst-low", Line.RX)])
+def test_a_line_that_is_held_low_reads_low(fault: str, level: Line) -> None:
+    board = make_board("F103xB", image=IMAGE, faults=parse_faults([fault]))
+
+    assert board.sense(1) & (Line.NRST | Line.RX) == level
+    assert Rig(board).console(SECOND_US) == b""
+
+
+def test_shorted_wires_return_what_is_sent_and_lose_what_the_chip_says() -> None:
+    rig = Rig(make_board("F103xB", faults=parse_faults(["tx-rx-shorted"])))
+    rig.enter()
+
+    assert rig.ask(b"\x7f") == b"\x7f"
+    assert rig.ask(b"\x00\xff") == b"\x00\xff"
+
+
+def test_a_half_duplex_line_returns_what_is_sent_before_the_answer() -> None:
+    board = make_board("F103xB", faults=parse_faults(["echoes"]))
+    rig = Rig(board)
+    rig.enter()
+
+    assert rig.ask(b"\x7f") == b"\x7f\x79"
+
+
+def test_with_boot0_high_a_reset_never_starts_the_flash() -> None:
+    board = make_board("F103xB", image=IMAGE, faults=parse_faults(["boot0-high"]))
+    rig = Rig(board)
+
+    rig.reset(boot0=False)
+    rig.wait(SECOND_US)
+    assert board.state is State.BOOTLOADER
+
+
+def test_a_uart_without_parity_is_heard_where_the_parity_bit_is_one() -> None:
+    board = make_board("F103xB", faults=parse_faults(["parity-lost"]))
+    rig = Rig(board)
+    rig.enter()
+
+    assert rig.ask(b"\x7f") == b"\x79"  # seven ones: the even parity bit is 1, as a stop bit is
+    assert rig.ask(b"\x00\xff") != bytes.fromhex("79 0b 22")
+    assert board.uart.parity_errors + board.uart.framing_errors > 0
