@@ -10,7 +10,7 @@ import typer
 
 from stmota_client import screen
 from stmota_client.arguments import Common, with_examples
-from stmota_client.commands import bridge, discover, explain, flash, info, logs, reset
+from stmota_client.commands import bridge, discover, doctor, explain, flash, info, logs, reset
 from stmota_client.errors import ClientError
 from stmota_client.exit_codes import EPILOG
 from stmota_client.jobs import Left
@@ -53,7 +53,7 @@ def new_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(help=with_examples(root, EXAMPLES), epilog=EPILOG)(root)
-    for command in (discover, flash, info, reset, logs, explain, bridge):
+    for command in (discover, flash, info, reset, doctor, logs, explain, bridge):
         command.register(app)
     return app
 

@@ -254,7 +254,9 @@ class BridgeTask(LinkOwner):
             if outcome.found is not None:
                 self.known.chip = outcome.found.chip
                 self._remember()
-            jobs.move(job.id, Move.SUCCEED, report=outcome.report, target=outcome.target)
+            jobs.move(
+                job.id, Move.SUCCEED, report=outcome.report, target=outcome.target, doctor=outcome.doctor
+            )
         elif self._job_scope.cancel_called:
             jobs.move(job.id, Move.STOP)
         else:

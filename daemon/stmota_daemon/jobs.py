@@ -12,6 +12,7 @@ from stmota_daemon.job_states import Move, moved
 from stmota_daemon.store import Store
 from stmota_protocol.api import (
     ENDED,
+    DoctorReport,
     FlashReport,
     Job,
     JobEvent,
@@ -96,6 +97,7 @@ class JobRegistry:
         problem: Problem | None = None,
         report: FlashReport | None = None,
         target: TargetInfo | None = None,
+        doctor: DoctorReport | None = None,
     ) -> Job:
         """Move a job that is known; its end carries what became of it. Raises `IllegalMove`."""
         job = self.job(job_id)
@@ -113,6 +115,7 @@ class JobRegistry:
             problem=problem,
             report=report,
             target=target,
+            doctor=doctor,
         )
         self._publish(job)
         return job

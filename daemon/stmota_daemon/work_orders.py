@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stmota_daemon.doctor import doctor
 from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore
 from stmota_daemon.flash import flash
 from stmota_daemon.inspect import info, reset
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol.api import (
+    DoctorReport,
     FlashFile,
     FlashOptions,
     FlashReport,
@@ -26,6 +28,7 @@ class WorkOutcome:
 
     report: FlashReport | None = None
     target: TargetInfo | None = None
+    doctor: DoctorReport | None = None
 
     @property
     def found(self) -> TargetInfo | None:
@@ -51,7 +54,15 @@ def works(firmware: FirmwareStore) -> Mapping[JobKind, Work]:
         await reset(board, report)
         return WorkOutcome()
 
-    return {JobKind.FLASH: do_flash, JobKind.INFO: do_info, JobKind.RESET: do_reset}
+    async def do_doctor(board: Board, report: Report, _job: Job) -> WorkOutcome:
+        return WorkOutcome(doctor=await doctor(board, report))
+
+    return {
+        JobKind.FLASH: do_flash,
+        JobKind.INFO: do_info,
+        JobKind.RESET: do_reset,
+        JobKind.DOCTOR: do_doctor,
+    }
 
 
 def _flash_options(job: Job) -> FlashOptions:

@@ -51,6 +51,8 @@ class ProblemCode(Enum):
     WRONG_CHIP = "wrong-chip"
     PROTECTED = "protected"
     WOULD_LOCK_OUT = "would-lock-out"
+    WIRING = "wiring"
+    """`stmota doctor` found a wire to look at."""
     CANCELLED = "cancelled"
 
 
@@ -94,6 +96,7 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.WRONG_CHIP: ExitCode.REFUSED,
     ProblemCode.PROTECTED: ExitCode.REFUSED,
     ProblemCode.WOULD_LOCK_OUT: ExitCode.REFUSED,
+    ProblemCode.WIRING: ExitCode.FAILED,
     ProblemCode.CANCELLED: ExitCode.INTERRUPTED,
 }
 """One exit code for each problem; a test keeps it complete."""
@@ -202,6 +205,7 @@ class JobKind(Enum):
     FLASH = "flash"
     INFO = "info"
     RESET = "reset"
+    DOCTOR = "doctor"
 
 
 class FlashFile(Wire, frozen=True):
@@ -316,6 +320,34 @@ class FlashReport(Wire, frozen=True):
     """What the user should know or still do, e.g. power-cycle the board."""
 
 
+class DoctorCheck(Wire, frozen=True):
+    """One thing that the doctor looked at."""
+
+    name: str
+    """`bridge`, `RX level`, `echo`, …"""
+    ok: bool | None
+    """None: it cannot be told."""
+    text: str
+
+
+class DoctorReport(Wire, frozen=True):
+    """What the doctor found."""
+
+    healthy: bool
+    """Nothing is wrong, as far as it can be seen."""
+    verdict: str
+    suspects: tuple[str, ...]
+    """The wires to look at, the likeliest first: `TX` and `RX` by the bridge's names; empty when healthy."""
+    remedies: tuple[str, ...]
+    checks: tuple[DoctorCheck, ...]
+    bridge_firmware: str
+    chip: str | None
+    left_running: bool
+    """The application was started again."""
+    problem: Problem | None
+    """The verdict as a problem (`wiring`), unless healthy."""
+
+
 class Job(Wire, frozen=True):
     """A job and, once it has ended, what became of it."""
 
@@ -333,6 +365,8 @@ class Job(Wire, frozen=True):
     report: FlashReport | None = None
     target: TargetInfo | None = None
     """For `INFO`."""
+    doctor: DoctorReport | None = None
+    """For `DOCTOR`."""
     trace: bool = False
     """Whether a trace was asked for."""
 

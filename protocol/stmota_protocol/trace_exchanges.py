@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from stmota_protocol.an3155 import ACK, SYNC
 from stmota_protocol.answers import errors_text, what_came
+from stmota_protocol.heard import heard_text
 from stmota_protocol.steps import (
     Batch,
     Cause,
@@ -24,7 +25,7 @@ from stmota_protocol.steps import (
 )
 from stmota_protocol.trace import Exchange, Wire, WireEvent
 from stmota_protocol.trace_spans import Span, spans
-from stmota_protocol.trace_words import answered, asked, command_title, opening_code, packets_of, shown
+from stmota_protocol.trace_words import answered, asked, command_title, opening_code, packets_of
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class TraceDecoder:
             command=command_title(group.packets),
             asked=_asked(group),
             came=_failure(group, own, result) if failed else _last_answer(own) + errors,
-            brought="; ".join(filter(None, (_brought(group, span) for span in own))),
+            brought="; ".join(dict.fromkeys(filter(None, (_brought(group, span) for span in own)))),
             answer_us=_answer_us(own, self._settings),
             took_us=own[-1].end_us - begin_us,
             trouble=failed or bool(errors),
@@ -115,7 +116,25 @@ def _groups(steps: Sequence[Step]) -> Iterator[_Group]:
 def _asked(group: _Group) -> str:
     if group.packets:
         return asked(group.packets)
-    return "; ".join(filter(None, (_words(step) for _, step in group.steps)))
+    return "; ".join(_without_repeats([_words(step) for _, step in group.steps]))
+
+
+def _without_repeats(words: Sequence[str]) -> list[str]:
+    """Tell a pair of steps that comes several times in a row once, with how often."""
+    told: list[str] = []
+    at = 0
+    while at < len(words):
+        pair = words[at : at + 2]
+        times = 1
+        while len(pair) == 2 and words[at + 2 * times : at + 2 * times + 2] == pair:
+            times += 1
+        if times > 1:
+            told.append(f"{times} times {', '.join(pair)}")
+            at += 2 * times
+        else:
+            told.append(words[at])
+            at += 1
+    return told
 
 
 def _words(step: Step) -> str:
@@ -193,7 +212,7 @@ def _brought(group: _Group, span: Span) -> str:
         case Discard():
             return _dropped(span.back) if any(span.back) else ""
         case _ if span.back:
-            return answered(group.packets, span.back) if group.packets else shown(span.back)
+            return answered(group.packets, span.back) if group.packets else heard_text(span.back)
         case _:
             return ""
 

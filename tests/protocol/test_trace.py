@@ -201,6 +201,15 @@ def test_lines_settings_and_what_came_unasked_are_told() -> None:
     assert exchange.wire[-1] == WireEvent(10_100, False, Wire.UNCLAIMED, "1f")
 
 
+def test_looks_that_are_repeated_are_told_once() -> None:
+    steps = (Configure(ROM), *(step for _ in range(3) for step in (Sense(), Wait(1_000))))
+    outputs = tuple(Output(index, b"\x31\x31") for index in (1, 3, 5))
+    [exchange] = decoded(Batch(steps), Result(Outcome.DONE, ended_us=3_000, outputs=outputs))
+    assert exchange.text == (
+        "UART 115200 8E1; 3 times read the lines, wait 1 ms → NRST high, TX high, RX high"
+    )
+
+
 def test_line_errors_are_trouble_even_where_the_batch_was_done() -> None:
     result = Result(Outcome.DONE, ended_us=1_500, arrivals=(Arrival(1, 1_500),), errors=LineErrors(parity=2))
     [exchange] = decoded(Batch(an3155.synchronise(1)), result)
