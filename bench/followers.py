@@ -22,11 +22,18 @@ READ_BYTES = 262_144
 CONNECT_AT_ONCE = 32
 """A Unix socket whose backlog is full refuses more instead of letting them wait."""
 
+SETTLE_S = 2.0
+"""After the last has connected: what waited for its turn meanwhile is read by then."""
+
 
 @dataclass(slots=True)
 class Counts:
-    """What all followers saw."""
+    """What all followers saw while it was counted."""
 
+    awaited: int
+    """Followers that have not connected yet."""
+    all_follow: trio.Event = field(default_factory=trio.Event)
+    is_counting: bool = False
     records: int = 0
     lost: int = 0
     """Records missing between two, and bytes that the daemon says were lost."""
@@ -40,6 +47,9 @@ async def _follow(socket: str, board: str, counts: Counts, at_once: trio.Semapho
         request = f"GET /v1/bridges/{board}/log?lines=0&follow=1 HTTP/1.1\r\nHost: stmotad\r\n\r\n"
         await stream.send_all(request.encode())
         rest = bytes(await stream.receive_some(READ_BYTES))
+    counts.awaited -= 1
+    if not counts.awaited:
+        counts.all_follow.set()
     newest: int | None = None
     while data := await stream.receive_some(READ_BYTES):
         now_s = time.monotonic()
@@ -50,6 +60,8 @@ async def _follow(socket: str, board: str, counts: Counts, at_once: trio.Semapho
         if newest is not None and ids:
             counts.lost += ids[-1] - newest - len(ids)
         newest = ids[-1] if ids else newest
+        if not counts.is_counting:
+            continue
         counts.records += len(ids)
         counts.lost += sum(int(lost or missed) for lost, missed in LOST.findall(whole))
         stamps = TEXT.findall(whole)
@@ -58,12 +70,16 @@ async def _follow(socket: str, board: str, counts: Counts, at_once: trio.Semapho
 
 
 async def _run(socket: str, boards: int, each: int, seconds: float) -> Counts:
-    counts = Counts()
+    counts = Counts(awaited=boards * each)
     at_once = trio.Semaphore(CONNECT_AT_ONCE)
-    with trio.move_on_after(seconds):
-        async with trio.open_nursery() as nursery:
-            for number in range(boards * each):
-                nursery.start_soon(_follow, socket, f"talker-{number % boards + 1}", counts, at_once)
+    async with trio.open_nursery() as nursery:
+        for number in range(boards * each):
+            nursery.start_soon(_follow, socket, f"talker-{number % boards + 1}", counts, at_once)
+        await counts.all_follow.wait()
+        await trio.sleep(SETTLE_S)
+        counts.is_counting = True
+        await trio.sleep(seconds)
+        nursery.cancel_scope.cancel()
     return counts
 
 

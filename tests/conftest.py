@@ -15,6 +15,16 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long runs are that are short in `make test`; which bridge the conformance suite is run on."""
+    parser.addoption(
+        "--flashes", type=int, default=30, help="random flashes (tests/daemon/test_random_flashes.py)"
+    )
+    group = parser.getgroup("stmota bridges")
+    group.addoption("--bridge", metavar="HOST:PORT", help="run tests/firmware/test_rules_* on this bridge")
+    group.addoption("--bridge-target", metavar="TTY", help="the serial adapter wired to that bridge's UART")
+
+
 @pytest.fixture(scope="session")
 def foreign_tool() -> Callable[[str], Path]:
     """Find an independent tool; the test is skipped where it is missing, and fails in CI.

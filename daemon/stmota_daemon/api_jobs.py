@@ -114,7 +114,7 @@ class JobRoutes:
             raise refused(
                 ProblemCode.USAGE, f"a flash takes 1 to {MAX_FILES} files, not {len(options.files)}"
             )
-        if not MIN_BAUD <= options.baud <= MAX_BAUD:
+        if options.baud is not None and not MIN_BAUD <= options.baud <= MAX_BAUD:
             raise refused(ProblemCode.USAGE, f"baud {options.baud} is not from {MIN_BAUD} to {MAX_BAUD}")
         for file in options.files:
             self._check_file(file)

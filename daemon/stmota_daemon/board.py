@@ -10,6 +10,7 @@ from stmota_daemon.link import Link
 from stmota_daemon.tracing import Tracing
 from stmota_daemon.work import Board, WorkFailed
 from stmota_protocol.api import Problem
+from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
 
@@ -20,6 +21,7 @@ class JobBoard(Board):
         self,
         name: str,
         console: UartSettings,
+        known_chip: Chip | None,
         connector: Connector,
         log: Callable[[], ConsoleLog | None],
         problem: Callable[[], Problem],
@@ -27,6 +29,7 @@ class JobBoard(Board):
     ) -> None:
         self.name = name
         self.console = console
+        self.known_chip = known_chip
         self._connector = connector
         self._log = log
         self._problem = problem

@@ -10,11 +10,16 @@ from collections.abc import AsyncGenerator, Iterable
 from itertools import chain
 
 from stmota_daemon.caution import with_caution
+from stmota_daemon.edge_trouble import RateRefused, check_edge, not_out_of_an_erase
 from stmota_daemon.entry import (
-    BY_HAND_REPEATS,
+    BY_HAND_EVERY_US,
+    BY_HAND_FOR_US,
+    QUICK_EVERY_US,
     QUICK_REPEATS,
-    SYNC_REPEATS,
+    SYNC_FOR_US,
+    Asking,
     Heard,
+    ask_every_us,
     into_application,
     into_bootloader,
     jump_to_application,
@@ -22,13 +27,14 @@ from stmota_daemon.entry import (
     without_reset,
 )
 from stmota_daemon.link import Link, LinkLost, Run
+from stmota_daemon.rates import Rates
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol import an3155
-from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.api import Problem
 from stmota_protocol.chips.defects import DefectKind
 from stmota_protocol.chips.traits import Traits
-from stmota_protocol.steps import Batch, Cause, Line, Outcome, Result, Unclaimed
+from stmota_protocol.steps import Batch, Cause, Line, Result, UartSettings, Unclaimed
 
 LINK_WITHIN_S = 10.0
 """How long a job waits for a bridge at its start: the daemon's longest back-off between two attempts."""
@@ -36,13 +42,20 @@ LINK_BACK_WITHIN_S = 120.0
 """How long a job that has begun waits for a lost bridge: a restarted router or bridge is back by then."""
 ATTEMPTS = 3
 """Resets with sync until the ROM answers GET: one for the usual case, one for a glitch, one to be sure."""
+ATTEMPTS_AT_A_GUESS = 2
+"""The same at a rate that is only being tried."""
+ANSWERS_MAY_BE_LATE_US = (0, 50_000, 250_000)
+"""By attempt: a port behind a network that nobody could measure shows itself by answers out of step."""
+
+_TAKES_UNITS = an3155.ERASES | {an3155.Code.WRITE_PROTECT}
+"""Commands whose arguments are numbers of erase units: half of them given, any byte may name one more."""
 
 
 class Bootloader:
     """The ROM bootloader of one board, as one job talks to it."""
 
-    def __init__(self, board: Board, report: Report, baud: int) -> None:
-        self.settings = an3155.rom_uart(baud)
+    def __init__(self, board: Board, report: Report, baud: int | None) -> None:
+        """`baud` None: the fastest that works."""
         self.version = 0
         self.commands: frozenset[int] = frozenset()
         self.has_miscounted_get = False
@@ -59,6 +72,14 @@ class Bootloader:
         self._link_within_s = LINK_WITHIN_S
         self._has_read = False
         """Whether READ MEMORY was used since the chip's reset."""
+        self._rates = Rates(baud, board.known_chip)
+        self._answer_delay_us = 0
+        self._is_amid_erase = False
+
+    @property
+    def settings(self) -> UartSettings:
+        """How the ROM is talked to now."""
+        return an3155.rom_uart(self._rates.baud)
 
     @property
     def is_attached(self) -> bool:
@@ -74,25 +95,51 @@ class Bootloader:
         return self._link
 
     async def enter(self) -> None:
-        """Reset into the ROM, sync, and ask what it can do, until GET is answered.
+        """Reset into the ROM, sync, and ask what it can do, until GET is answered; at lower rates if need be.
 
         Raises `WorkFailed`: named after what was seen when the chip does not answer, `UNREACHABLE` when the
         link does not come back.
         """
-        heard = Heard(self.settings)
+        searched = self._rates.is_searching
+        while (problem := await self._failure_to_enter()) is not None:
+            if not (self._rates.may_be_to_blame(problem) and self._rates.step_down()):
+                raise WorkFailed(problem)
+            self._report.note(f"{problem.message}; trying {self._rates.baud} baud", warning=not searched)
+        self._rates.worked()
+        if searched:
+            self._report.note(f"the bootloader answers at {self._rates.baud} baud")
+
+    def step_down(self) -> bool:
+        """Talk more slowly from the next `enter` on; False when there is no lower rate to try."""
+        return self._rates.step_down()
+
+    async def _failure_to_enter(self) -> Problem | None:
+        """Enter at the present rate; return why that failed, None when it did not. Raises `WorkFailed`."""
+        heard = Heard(self.settings, self._board.known_chip)
         attempt = 0
-        while attempt < ATTEMPTS:
+        most = ATTEMPTS_AT_A_GUESS if self._rates.is_guess else ATTEMPTS
+        while attempt < most:
             link = await self.attach()
+            self._check_can_reset(link)
             try:
                 if await self._synchronised(link, heard) and await self._answers_get(heard):
-                    return
+                    return None
             except LinkLost:
                 self._report.note("the link to the bridge was lost; waiting for it", warning=True)
                 continue
+            except RateRefused as refused:
+                return refused.problem
             attempt += 1
-            if not heard.noise and not heard.nacks and attempt == 2:
-                break  # 6 s of silence: a third reset would hear the same
-        raise WorkFailed(with_caution(heard.problem(self.link.identity.lines), self.traits))
+            if not heard.noise and not heard.nacks and (attempt == 2 or not link.identity.lines & Line.NRST):
+                break  # 6 s of silence, or 30 s by hand: once more would hear the same
+            self._answer_delay_us = max(self._answer_delay_us, ANSWERS_MAY_BE_LATE_US[attempt % ATTEMPTS])
+        return with_caution(heard.problem(self.link.identity.lines), self.traits)
+
+    def _check_can_reset(self, link: Link) -> None:
+        """Refuse to talk to a ROM that may wait for an erase's arguments, where only a reset ends that."""
+        if self._is_amid_erase and not link.identity.lines & Line.NRST:
+            raise WorkFailed(not_out_of_an_erase())
+        self._is_amid_erase = False
 
     async def attach(self) -> Link:
         """Take the board's link as it is now, or wait for it. Raises `WorkFailed` (`UNREACHABLE`)."""
@@ -102,28 +149,34 @@ class Bootloader:
 
     async def _synchronised(self, link: Link, heard: Heard) -> bool:
         lines = link.identity.lines
-        result = await self._try_sync(link, SYNC_REPEATS if lines & Line.NRST else QUICK_REPEATS)
+        every_us = ask_every_us(max(link.answer_delay_us, self._answer_delay_us))
+        asking = Asking(QUICK_REPEATS, max(every_us, QUICK_EVERY_US))
+        if lines & Line.NRST:
+            asking = Asking.spread(self._rates.sync_for_us(SYNC_FOR_US), every_us)
+        result = await self._try_sync(link, asking)
         if result.cause is Cause.SILENCE and not lines & Line.NRST:
             self._report.note(
                 "this bridge has no NRST line: reset the board now, with BOOT0 high", warning=True
             )
-            result = await self._try_sync(link, BY_HAND_REPEATS)
+            result = await self._try_sync(
+                link, Asking.spread(BY_HAND_FOR_US, max(every_us, BY_HAND_EVERY_US))
+            )
         if result.is_done:
             return True
         self._run = None
-        _check_edge(result, self.settings.baud)
+        check_edge(result, self.settings.baud)
         heard.add_attempt(result)
         if result.got == an3155.NACK:  # in step already: a byte was pending (AN3155 §2)
             return True
-        if result.cause is Cause.WRONG_BYTE and not heard.application:
+        if result.cause is Cause.WRONG_BYTE and not heard.application and not self._rates.is_guess:
             batch = listen(lines, self._board.console)
             listened = await self._open_run(link).execute(batch)
             heard.add_application(listened.output(len(batch.steps) - 1))
         return False
 
-    async def _try_sync(self, link: Link, repeats: int) -> Result:
+    async def _try_sync(self, link: Link, asking: Asking) -> Result:
         self._has_read = False
-        batch = into_bootloader(link.identity.lines, self.settings, repeats)
+        batch = into_bootloader(link.identity.lines, self.settings, asking)
         return await self._open_run(link).execute(batch)
 
     def _open_run(self, link: Link) -> Run:
@@ -132,20 +185,24 @@ class Bootloader:
 
     async def _answers_get(self, heard: Heard) -> bool:
         """Ask GET; a second time after one filler byte, should the ROM hold half a command."""
+        delay_us = max(self.link.answer_delay_us, self._answer_delay_us)
         for realigned in (False, True):
             if realigned:
-                await self._open_run(self.link).execute(Batch(an3155.realign()))
+                await self._open_run(self.link).execute(Batch(an3155.realign(ask_every_us(delay_us))))
             try:
-                reply = an3155.parse_get(await self.execute(an3155.get(self.settings)))
+                replies = [await self._get(delay_us) for _ in range(self._rates.gets)]
             except Trouble as trouble:
                 heard.add_attempt(trouble.result)
             except an3155.BadReply:
                 continue
             else:
-                self.version, self.commands = reply.version, reply.commands
-                self.has_miscounted_get = reply.is_miscounted
-                return await self._is_prepared(heard)
+                self.version, self.commands = replies[0].version, replies[0].commands
+                self.has_miscounted_get = replies[0].is_miscounted
+                return replies.count(replies[0]) == len(replies) and await self._is_prepared(heard)
         return False
+
+    async def _get(self, answer_delay_us: int) -> an3155.GetReply:
+        return an3155.parse_get(await self.execute(an3155.get(self.settings, answer_delay_us)))
 
     async def _is_prepared(self, heard: Heard) -> bool:
         try:
@@ -210,8 +267,9 @@ class Bootloader:
         if result.is_done:
             return packed, None
         self._run = None
-        _check_edge(result, self.settings.baud)
+        check_edge(result, self.settings.baud)
         index, step = packed.locate(result.failed_step or 0)
+        self._is_amid_erase = packed.commands[index].code in _TAKES_UNITS
         return an3155.packed(*packed.commands[:index]), Trouble(packed.commands[index], step, result)
 
     async def settle(self) -> None:
@@ -250,7 +308,7 @@ class Bootloader:
             if not result.is_done:
                 low_steps = 1 if lines & Line.BOOT0 else 0
                 raise Trouble(go, max((result.failed_step or 0) - low_steps, 0), result)
-        _check_edge(result, console.baud)
+        check_edge(result, console.baud)
 
     async def _take_back(self) -> None:
         if self.before_leaving is not None:
@@ -264,27 +322,3 @@ class Bootloader:
         self._run = None
         await run.execute(without_reset(link.identity.lines, self._board.console))
         run.end()
-
-
-def _check_edge(result: Result, baud: int) -> None:
-    """Turn what only the edge's owner can mend into the job's failure."""
-    if result.cause is Cause.UNSUPPORTED:
-        raise WorkFailed(
-            Problem(
-                code=ProblemCode.FAILED,
-                message=f"the bridge cannot do step {result.failed_step} of this batch at {baud} baud",
-                remedy="try another --baud; a bridge on a plain socket:// port cannot change parity or baud",
-                step="configure",
-            )
-        )
-    if result.cause is Cause.PORT:
-        raise WorkFailed(
-            Problem(
-                code=ProblemCode.UNREACHABLE,
-                message="the bridge's serial port failed",
-                remedy="was its adapter unplugged? Check it at the bridge, then try again",
-                step="port",
-            )
-        )
-    if result.outcome is Outcome.ABORTED:
-        raise LinkLost

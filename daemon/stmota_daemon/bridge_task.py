@@ -26,6 +26,7 @@ from stmota_daemon.tracing import Tracing, traced
 from stmota_daemon.work import Report, WorkFailed
 from stmota_daemon.work_orders import WorkOutcome
 from stmota_protocol.api import Bridge, Job, Problem, ProblemCode
+from stmota_protocol.chips import chip_by_name
 from stmota_protocol.steps import EdgeIdentity, UartSettings
 
 logger = logging.getLogger(__name__)
@@ -225,9 +226,11 @@ class BridgeTask(LinkOwner):
         return outcome
 
     async def _work(self, job: Job, tracing: Tracing | None) -> WorkOutcome | Problem:
+        known = self.known
         board = JobBoard(
-            self.known.name,
+            known.name,
             self.console_settings(),
+            chip_by_name(known.chip) if known.chip else None,
             self.connector,
             lambda: self.log,
             self.link_problem,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from stmota_protocol import an3155
 from stmota_protocol.answers import errors_text
 from stmota_protocol.api import Problem, ProblemCode
+from stmota_protocol.chips import Chip
+from stmota_protocol.chips.boot_suspects import boot0_suspects
 from stmota_protocol.steps import (
     Batch,
     Cause,
@@ -27,13 +29,17 @@ from stmota_protocol.steps import (
 RESET_LOW_US = 10_000
 """NRST low: chips need 0.3 to 20 us; 10 ms also discharges a capacitor of 100 nF on a 40 k pull-up."""
 START_UP_US = 20_000
-"""From reset to the first 0x7F: enough for most families; the others are asked again every 20 ms."""
-SYNC_REPEATS = 150
-"""Times 20 ms: 3 s, more than the slowest start-up known (L47x without LSE, 2.56 s, AN2606)."""
+"""From reset to the first 0x7F: enough for most families; the others are asked again."""
+SYNC_FOR_US = 3_000_000
+"""More than the slowest start-up known (L47x without LSE, 2.56 s, AN2606)."""
 QUICK_REPEATS = 5
-"""Times 20 ms: is the ROM there already? For boards that the bridge cannot reset."""
-BY_HAND_REPEATS = 1500
-"""Times 20 ms: 30 s for a person to reset the board."""
+QUICK_EVERY_US = 50_000
+"""Is the ROM there already? For boards that the bridge cannot reset, and ports that answer late by 300 ms."""
+BY_HAND_FOR_US = 30_000_000
+"""For a person to reset the board."""
+BY_HAND_EVERY_US = 250_000
+"""So that fewer than 130 of them are sent: a ROM that still waits for the pages of an ERASE would take the
+first 0x7F for "128 pages follow", and the 130th for the right checksum."""
 
 LISTEN_US = 1_200_000
 """For an application to say something: at its start, or each second. It may be in the middle of a line."""
@@ -43,12 +49,33 @@ SHORTEST_TEXT = 4
 RESET_BOTH = Line.NRST | Line.BOOT0
 
 
-def into_bootloader(lines: Line, settings: UartSettings, repeats: int) -> Batch:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How often 0x7F is sent, and for how long."""
+
+    repeats: int
+    every_us: int
+
+    @staticmethod
+    def spread(for_us: int, every_us: int) -> "Asking":
+        """Ask for a time, at least a few times."""
+        return Asking(max(for_us // every_us, QUICK_REPEATS), every_us)
+
+
+def ask_every_us(answer_delay_us: int) -> int:
+    """Return the pause between two 0x7F where answers come so late: no second one before the first's ACK."""
+    return max(an3155.SYNC_EVERY_US, 2 * answer_delay_us)
+
+
+def into_bootloader(lines: Line, settings: UartSettings, asking: Asking) -> Batch:
     """Reset with BOOT0 high, as far as the lines are there, and sync."""
     # What the pins did at reset is no answer; and a line that never is quiet must not hold us up.
-    silent = Discard(quiet_us=1_000, within_us=50_000)
-    sync = an3155.synchronise(repeats)
-    return Batch((*_reset_with_boot0_high(lines, settings), silent, *sync, an3155.settled(settings)))
+    is_late = asking.every_us > an3155.SYNC_EVERY_US
+    quiet_us = asking.every_us if is_late else 1_000
+    silent = Discard(quiet_us, within_us=50_000 + asking.every_us)
+    sync = an3155.synchronise(asking.repeats, asking.every_us)
+    behind = an3155.settled(settings, quiet_us)
+    return Batch((*_reset_with_boot0_high(lines, settings), silent, *sync, behind))
 
 
 def _reset_with_boot0_high(lines: Line, settings: UartSettings) -> tuple[Step, ...]:
@@ -99,6 +126,8 @@ class Heard:
     """What came back while the ROM was being asked; says which wire to look at."""
 
     settings: UartSettings
+    known_chip: Chip | None = None
+    """What was found on this board before."""
     asked_s: float = 0.0
     nacks: int = 0
     noise: bytearray = field(default_factory=bytearray)
@@ -147,26 +176,30 @@ class Heard:
             ProblemCode.SILENT,
             f"nothing came back{by_hand}",
             "is the board powered, ground joined, the bridge's TX on the chip's bootloader RX (PA10 on most)"
-            " and its RX on the chip's TX (PA9), NRST and BOOT0 wired? Chips with nBOOT_SEL, nSWBOOT0,"
-            " BOOT_LOCK or TZEN may ignore BOOT0, and RDP level 2 has no bootloader. Some C0 and U031"
+            " and its RX on the chip's TX (PA9), NRST and BOOT0 wired?"
+            + self._suspects()
+            + " Some C0 and U031"
             " hang after a reset with empty flash until a power cycle (docs/rom-defects.md)",
             "nothing",
         )
+
+    def _suspects(self) -> str:
+        """Why BOOT0 may be ignored, as a sentence to add."""
+        suspects = boot0_suspects(self.known_chip)
+        return f" Or the chip ignores BOOT0: {suspects}." if suspects else ""
 
     def _garbage(self, lines: Line) -> Problem:
         noise = self.noise[:16].hex(" ")
         wire = "BOOT0" if Line.BOOT0 in lines else "BOOT0 (this bridge does not drive it)"
         if self.application:
             message = f'the application runs instead of the bootloader: it said "{self.application}"'
-            remedy = (
-                f"is {wire} wired, and high at reset? Option bits may make the chip ignore it (nBOOT_SEL …)"
-            )
+            remedy = f"is {wire} wired, and high at reset?{self._suspects()}"
         else:
             message = f"bytes came that are no answer: {noise}{errors_text(self.errors)}"
             remedy = (
                 "wrong parity or baud? The ROM talks 8E1: an adapter or a bridge that cannot do even parity"
                 f" gives this; so does an application that runs because {wire} is not high at reset."
-                " Try --baud 57600"
+                f" Try --baud auto.{self._suspects()}"
             )
         return self._problem(ProblemCode.GARBAGE, message, remedy, noise)
 

@@ -19,6 +19,12 @@ Numbered: TypeAlias = tuple[int, Wire]
 Pull: TypeAlias = Callable[[], Awaitable[bytes | None]]
 """Waits for the next events, encoded; None at the end. A cancellation loses none."""
 
+_NOTHING_YET = {"type": "http.response.body", "body": b"", "more_body": True}
+"""Makes hypercorn send the head now: who follows a silent board knows at once that it is being followed."""
+
+_NOTHING_YET = {"type": "http.response.body", "body": b"", "more_body": True}
+"""Makes hypercorn send the head now: who follows a silent board knows at once that it is being followed."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,6 +60,7 @@ class EventStream(Response):
 
     async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send(_NOTHING_YET)
         while True:
             events: bytes | None = KEEP_ALIVE
             with trio.move_on_after(KEEP_ALIVE_S):

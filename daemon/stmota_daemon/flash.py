@@ -64,7 +64,9 @@ async def recognise(bootloader: Bootloader, report: Report) -> Target:
         except LinkLost:
             report.note("the link to the bridge was lost; waiting for it", warning=True)
         except (Trouble, BadReply) as trouble:
-            if attempt == ATTEMPTS:
+            if attempt == ATTEMPTS and bootloader.step_down():
+                attempt = 0
+            elif attempt == ATTEMPTS:
                 raise WorkFailed(_unidentified(trouble)) from trouble
             report.note(f"{trouble}; once more", warning=True)
             attempt += 1
@@ -112,5 +114,6 @@ def _report(
         bytes_per_s=plan.image_bytes / seconds,
         line_rate_share=wire_us / 1e6 / seconds,
         recoveries=programming.recoveries,
+        baud=bootloader.settings.baud,
         note=ending.note,
     )

@@ -85,6 +85,14 @@ class Link(ABC):
     identity: EdgeIdentity
     clock: ClockMap
 
+    @property
+    def answer_delay_us(self) -> int:
+        """How much later than at the UART itself whoever executes batches sees an answer.
+
+        A network's round trip where the port is behind one; else 0.
+        """
+        return 0
+
     @abstractmethod
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         """Begin a run; an earlier one is over with it. Raises `LinkLost`."""

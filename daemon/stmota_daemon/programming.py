@@ -26,9 +26,9 @@ from stmota_protocol.plan import Block, FlashPlan
 from stmota_protocol.steps import Wait
 
 FRUITLESS_RECOVERIES = 3
-"""Recoveries in a row that bring nothing done: the fourth trouble is the job's failure."""
+"""Recoveries in a row that bring nothing done: the fourth trouble asks for a lower baud, or ends the job."""
 MOST_RECOVERIES = 100
-"""In one job: a line this bad needs a person."""
+"""At one baud; a line so bad at the lowest needs a person."""
 
 
 class Programming:
@@ -59,6 +59,7 @@ class Programming:
         self._doubtful: list[Block] = []  # read back, and not what was written
         self._redone: set[EraseUnit] = set()
         self._fruitless = 0
+        self._at_this_rate = 0
         self._current_meter: Meter | None = None
 
     async def run(self) -> None:
@@ -259,11 +260,17 @@ class Programming:
 
     def _count_recovery(self, trouble: Trouble | LinkLost) -> None:
         self.recoveries += 1
+        self._at_this_rate += 1
         if isinstance(trouble, Trouble):
             self._fruitless += 1
             self._forget_skipped(trouble)
-        if self._fruitless > FRUITLESS_RECOVERIES or self.recoveries > MOST_RECOVERIES:
+        if self._fruitless <= FRUITLESS_RECOVERIES and self._at_this_rate <= MOST_RECOVERIES:
+            return
+        if isinstance(trouble, LinkLost) or not self._bootloader.step_down():
             raise WorkFailed(_given_up(trouble, self.recoveries)) from trouble
+        baud = self._bootloader.settings.baud
+        self._report.note(f"{trouble}, too often: going on at {baud} baud", warning=True)
+        self._fruitless = self._at_this_rate = 0
 
     def _forget_skipped(self, trouble: Trouble) -> None:
         """Keep only a failed write in doubt: what was behind it was skipped by the edge."""

@@ -89,6 +89,12 @@ class SerialLink(Link, EdgeOwner):
             console_ring=self._edge.ring.size_bytes,
         )
         self.clock = ClockMap(unix_s() - executor.now_us() / 1e6, 0.0)
+        self._executor = executor
+
+    @property
+    def answer_delay_us(self) -> int:
+        """As the port measures it."""
+        return self._executor.answer_delay_us
 
     async def run(self) -> None:
         """Execute batches and collect console until the port fails."""

@@ -97,6 +97,11 @@ class _TracedLink(Link):
         self._decoder = TraceDecoder()
         self._run: _TracedRun | None = None
 
+    @property
+    def answer_delay_us(self) -> int:
+        """As of the link itself."""
+        return self._link.answer_delay_us
+
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         """Begin a run; results of the last one that nobody will take are told of."""
         if self._run is not None:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 from stmota_daemon.link import Link
 from stmota_protocol.api import Phase, Problem
+from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
 
@@ -41,6 +42,8 @@ class Board(ABC):
     name: str
     console: UartSettings
     """How the target's application talks: set again when a job leaves the bootloader."""
+    known_chip: Chip | None = None
+    """What an earlier job found there: a hint, no more."""
 
     @abstractmethod
     async def link(self, within_s: float) -> Link:

@@ -8,6 +8,7 @@ A Send is followed by a Drain only where that matters: bytes of the next Send fo
 that only reads counts its time from when the last stop bit leaves, where the port knows that ahead.
 """
 
+import contextlib
 from collections.abc import Generator
 from typing import TypeAlias, TypeVar
 
@@ -100,7 +101,9 @@ class Execution:
             if self._is_sending:
                 self._index = len(self._steps) - 1
                 yield Drain()
+            yield from self._read_rest()
         except _StepFailed as failure:
+            yield from self._read_rest()
             return self._result(Outcome.FAILED, failure.cause, failure.got)
         except PortUnsupported:
             return self._result(Outcome.FAILED, Cause.UNSUPPORTED)
@@ -109,6 +112,11 @@ class Execution:
         except BatchAborted:
             return self._result(Outcome.ABORTED)
         return self._result(Outcome.DONE)
+
+    def _read_rest(self) -> Steps[None]:
+        """Take what lies in the receiver's buffer at the end: no later batch's step is to see it (R34)."""
+        with contextlib.suppress(PortFailed):  # it says so again
+            self._inbox.put((yield Read(0)))
 
     def _check_supported(self) -> None:
         for index, step in enumerate(self._steps):

@@ -18,6 +18,11 @@ class Executor(ABC):
     lines: Line
     """Lines that can be driven."""
 
+    @property
+    def answer_delay_us(self) -> int:
+        """How much later than at the UART itself bytes are received: measured, 0 where nothing is between."""
+        return 0
+
     @abstractmethod
     def now_us(self) -> int:
         """The edge's clock: microseconds since the port was made."""

@@ -25,6 +25,11 @@ class ThreadExecutor(Executor):
         """Of the batch in hand, or the last one."""
         self._one_at_a_time = trio.CapacityLimiter(1)
 
+    @property
+    def answer_delay_us(self) -> int:
+        """As the port measured it."""
+        return self._port.answer_delay_us
+
     def now_us(self) -> int:
         """The port's clock."""
         return self._port.now_us()

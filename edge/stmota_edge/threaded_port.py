@@ -58,6 +58,9 @@ class ThreadedPort:
         """Of the batch in hand."""
         self._is_closing = False
         self._call_on_news: Callable[[], None] | None = None
+        self.answer_delay_us = 0
+        """A round trip to the far end: the connection's, then that of the newest RFC 2217 request (which
+        pyserial looks for every 50 ms)."""
         self._serial = self._open()
         self._fd = self._find_fd()
         self._reader = threading.Thread(target=self._read_all, name=f"reads {url}", daemon=True)
@@ -75,7 +78,10 @@ class ThreadedPort:
             levels = self._wiring.modem_levels(self.lines, SAFE_LEVELS)
             port.rts = levels.get(ModemLine.RTS, False)
             port.dtr = levels.get(ModemLine.DTR, False)
+            began_us = self.now_us()
             port.open()
+            if self._is_plain_socket:
+                self.answer_delay_us = self.now_us() - began_us
         except (OSError, ValueError) as error:
             raise cannot_open(self._url, error) from error
         return port
@@ -174,8 +180,10 @@ class ThreadedPort:
         if self._is_plain_socket:
             self._check_unchanged(settings)
         else:
+            began_us = self.now_us()
             try:
                 self._serial.apply_settings(self._serial.get_settings() | wanted)
+                self.answer_delay_us = self.now_us() - began_us
             except (OSError, ValueError) as error:
                 message = f"{self._url} cannot be set to {settings}: {error}"
                 raise PortUnsupported(message) from error

@@ -37,7 +37,8 @@ MAX_BLOCK = 256
 ANSWER_WITHIN_US = 500_000
 """A command without work is answered at once (0.16 to 0.4 ms measured); the bound is stm32flash's figure."""
 SYNC_EVERY_US = 20_000
-"""Pause between two 0x7F: longer than any answer but that of an F105 with PA9 high (105 ms)."""
+"""Pause between two 0x7F: longer than any answer but that of an F105 with PA9 high (105 ms). A port behind a
+network needs more: a late ACK would answer one 0x7F, and the next be taken for half a command."""
 CHECKSUM_WORD_US = 16
 """GET CHECKSUM, each 32-bit word: the CRC unit takes 4 clocks (reference manuals, CRC; from memory) and the
 loop around it some tens, at 8 MHz or more; no figure in ST's documents, so generous."""
@@ -132,11 +133,11 @@ def _opening(code: Code) -> tuple[Step, ...]:
 
 
 def _number(number: int) -> Send:
-    packet = number.to_bytes(4, "big")
-    return Send(packet + bytes((checksum(packet),)))
+    both = number ^ number >> 16
+    return Send(number.to_bytes(4, "big") + bytes(((both ^ both >> 8) & 0xFF,)))
 
 
-def synchronise(repeats: int) -> tuple[Step, ...]:
+def synchronise(repeats: int, every_us: int = SYNC_EVERY_US) -> tuple[Step, ...]:
     """Send 0x7F until it is acknowledged; a stray 0x00 from the reset is passed over.
 
     AN3155 §2; the 0x00: seen by stm32flash's users. NACK fails the steps with `got` 0x1F: the ROM was in
@@ -144,29 +145,31 @@ def synchronise(repeats: int) -> tuple[Step, ...]:
     """
     return (
         Send(bytes((SYNC,))),
-        Expect(ACK, SYNC_EVERY_US, b"\x00", OnSilence.REPEAT, repeat_back=1, repeat_times=repeats),
+        Expect(ACK, every_us, b"\x00", OnSilence.REPEAT, repeat_back=1, repeat_times=repeats),
     )
 
 
-def settled(settings: UartSettings) -> Step:
+def settled(settings: UartSettings, quiet_us: int = 0) -> Step:
     """Drop what follows the sync's ACK: some ROMs send a second one (L412 V13.1, AN2606)."""
-    return Discard(max(2_000, settings.wire_time_us(3)), within_us=50_000)
+    quiet_us = max(2_000, settings.wire_time_us(3), quiet_us)
+    return Discard(quiet_us, within_us=50_000 + quiet_us)
 
 
-def realign() -> tuple[Step, ...]:
+def realign(quiet_us: int = SYNC_EVERY_US) -> tuple[Step, ...]:
     """One byte that completes a half-received command as an illegal one, and drop the NACK.
 
     Only right after a sync: as an erase's argument a filler could do harm.
     """
-    return Send(bytes((SYNC,))), Discard(quiet_us=SYNC_EVERY_US, within_us=ANSWER_WITHIN_US)
+    return Send(bytes((SYNC,))), Discard(quiet_us, within_us=ANSWER_WITHIN_US)
 
 
-def get(settings: UartSettings) -> Command:
+def get(settings: UartSettings, answer_delay_us: int = 0) -> Command:
     """GET: bootloader version and the commands it has.
 
-    The reply is read until quiet, not by its count: the ROM 9.0 of the H74x counts two too many.
+    The reply is read until quiet, not by its count: the ROM 9.0 of the H74x counts two too many. On a
+    network its parts may come apart by as much as they come late.
     """
-    quiet_us = max(5_000, settings.wire_time_us(3))
+    quiet_us = max(5_000, settings.wire_time_us(3), answer_delay_us)
     until_quiet = ReceiveUntilQuiet(quiet_us, cap=64, within_us=ANSWER_WITHIN_US)
     return Command(Code.GET, (*_opening(Code.GET), until_quiet))
 
@@ -221,16 +224,15 @@ def read_memory(address: int, length: int, settings: UartSettings) -> Command:
     if not 1 <= length <= MAX_BLOCK:
         message = f"READ MEMORY moves 1 to {MAX_BLOCK} bytes, not {length}"
         raise ValueError(message)
-    count = length - 1
-    steps = (
-        *_opening(Code.READ_MEMORY),
-        _number(address),
-        _ack(),
-        Send(bytes((count, count ^ 0xFF))),
-        _ack(),
-        Receive(length, settings.wire_time_us(length) + READ_MARGIN_US),
-    )
+    count_and_data = _count_and_data(length, settings.wire_time_us(length) + READ_MARGIN_US)
+    steps = (*_opening(Code.READ_MEMORY), _number(address), _ack(), *count_and_data)
     return Command(Code.READ_MEMORY, steps, address, length)
+
+
+@cache
+def _count_and_data(length: int, within_us: int) -> tuple[Step, ...]:
+    count = length - 1
+    return Send(bytes((count, count ^ 0xFF))), _ack(), Receive(length, within_us)
 
 
 def write_memory(address: int, data: bytes, within_us: int) -> Command:

@@ -223,7 +223,8 @@ class FlashOptions(Wire, frozen=True):
 
     files: tuple[FlashFile, ...]
     """At least one; no two may give the same byte."""
-    baud: int = 115200
+    baud: int | None = 115200
+    """None: the fastest at which the chip answers right, and a lower one after trouble."""
     verify: bool = True
     start: bool = True
     force: bool = False
@@ -316,6 +317,8 @@ class FlashReport(Wire, frozen=True):
     """Wire time of the image's own bytes, written once and read once if verified, as a share of `seconds`."""
     recoveries: int
     """Times that trouble on the wire had to be mended."""
+    baud: int | None = None
+    """Of the bootloader, at the job's end."""
     note: str | None = None
     """What the user should know or still do, e.g. power-cycle the board."""
 

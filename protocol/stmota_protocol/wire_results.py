@@ -1,7 +1,5 @@
 """Results as bytes: run, number, fixed fields, residue, outputs, arrivals. Table: BRIDGE_PROTOCOL.md."""
 
-from collections.abc import Sequence
-from itertools import pairwise
 from struct import Struct
 
 from stmota_protocol.frames import Malformed
@@ -97,7 +95,7 @@ def decode_result(data: bytes, offset: int) -> tuple[Result, int]:
         started_us=started_us,
         ended_us=ended_us,
         outputs=outputs,
-        arrivals=tuple(Arrival(*fields) for fields in _ARRIVAL.iter_unpack(data[outputs_end:end])),
+        arrivals=tuple(map(Arrival._make, _ARRIVAL.iter_unpack(data[outputs_end:end]))),
         errors=LineErrors(parity, framing, overrun),
         residue=data[offset:residue_end],
         residue_lost=residue_lost,
@@ -142,8 +140,8 @@ def _check(result: Result) -> None:
         raise ValueError(message)
 
 
-def _increases(numbers: Sequence[int]) -> bool:
-    return all(before < after for before, after in pairwise(numbers))
+def _increases(numbers: list[int]) -> bool:
+    return numbers == sorted(set(numbers))
 
 
 def encode_batch_result(message: BatchResult) -> bytes:

@@ -141,12 +141,16 @@ def _encode_other(step: SetLines | Sense | Wait | Configure | UnknownStep) -> by
 def encode_steps(steps: tuple[Step, ...]) -> bytes:
     """Bytes of a batch's steps, one behind the other. Raises ValueError naming the step that is wrong."""
     encoded: list[bytes] = []
+    known: dict[int, bytes] = {}  # by identity: a page's blocks share their Expects
     for index, step in enumerate(steps):
-        try:
-            encoded.append(encode_step(step))
-        except (ValueError, StructError) as error:
-            message = f"step {index}: {error}"
-            raise ValueError(message) from error
+        data = known.get(id(step))
+        if data is None:
+            try:
+                data = known[id(step)] = encode_step(step)
+            except (ValueError, StructError) as error:
+                message = f"step {index}: {error}"
+                raise ValueError(message) from error
+        encoded.append(data)
     for wrong in _wrong_repeats(steps):
         message = f"step {wrong}: an Expect repeats from a step of its batch, and only one of a batch does"
         raise ValueError(message)
@@ -190,7 +194,7 @@ def _wrong_repeats(steps: Sequence[Step]) -> Iterator[int]:
     """Numbers of the Expects that may not repeat as they say: to before the batch, or as its second."""
     seen = False
     for index, step in enumerate(steps):
-        if isinstance(step, Expect) and step.on_silence is OnSilence.REPEAT:
+        if type(step) is Expect and step.on_silence is OnSilence.REPEAT:
             if seen or not 1 <= step.repeat_back <= index:
                 yield index
             else:

@@ -21,9 +21,9 @@ class ByteFaultKind(Enum):
     DROP = "drop"
     """It never comes; the wire is idle instead."""
     CORRUPT = "corrupt"
-    """One bit is flipped; its parity bit is not."""
+    """One bit is flipped (bit 4 where the byte was named by its number); its parity bit is not."""
     EXTRA = "extra"
-    """A byte that nobody sent comes before it."""
+    """A byte that nobody sent comes before it (0x00 where the byte was named by its number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ByteFault:
 
 @dataclass(frozen=True, slots=True)
 class RateFault:
-    """A fault of each byte with a probability."""
+    """A fault of each byte with a probability; which bit is flipped, or which byte comes, is drawn too."""
 
     kind: ByteFaultKind
     direction: Direction
@@ -100,7 +100,7 @@ class Piece:
 
 
 FLIPPED_BIT = 0x10
-EXTRA_BYTE = b"\x00"
+EXTRA_BYTE = 0x00
 
 
 class ByteFaults:
@@ -126,24 +126,27 @@ class ByteFaults:
             return
         clean = bytearray()
         for number, byte in enumerate(data, first):
-            fate = self._fate(number)
-            if fate is None:
+            piece = self._struck(number, byte)
+            if piece is None:
                 clean.append(byte)
                 continue
             if clean:
                 yield Piece(bytes(clean))
                 clean.clear()
-            yield _struck(byte, fate)
-            if fate is ByteFaultKind.EXTRA:
+            yield piece
+            if piece.fate is ByteFaultKind.EXTRA:
                 clean.append(byte)
         if clean:
             yield Piece(bytes(clean))
 
-    def _fate(self, number: int) -> ByteFaultKind | None:
+    def _struck(self, number: int, byte: int) -> Piece | None:
+        """What becomes of a byte; None if nothing does."""
+        struck = [rate for rate in self._rates if rate.strikes(number)]
         if self._mute_from is not None and number >= self._mute_from:
-            return ByteFaultKind.DROP
-        struck = [rate.kind for rate in self._rates if rate.strikes(number)]
-        return self._numbered.get(number) or next(iter(struck), None)
+            return _piece(byte, ByteFaultKind.DROP)
+        if number in self._numbered:
+            return _piece(byte, self._numbered[number])
+        return struck[0].piece(byte) if struck else None
 
 
 class _Rate:
@@ -167,8 +170,12 @@ class _Rate:
             gap += 1
         return gap
 
+    def piece(self, byte: int) -> Piece:
+        drawn = self._random
+        return _piece(byte, self.kind, 1 << drawn.randrange(8), drawn.randrange(256))
 
-def _struck(byte: int, fate: ByteFaultKind) -> Piece:
+
+def _piece(byte: int, fate: ByteFaultKind, flipped: int = FLIPPED_BIT, extra: int = EXTRA_BYTE) -> Piece:
     if fate is ByteFaultKind.CORRUPT:
-        return Piece(bytes([byte ^ FLIPPED_BIT]), fate)
-    return Piece(EXTRA_BYTE if fate is ByteFaultKind.EXTRA else bytes([byte]), fate)
+        byte ^= flipped
+    return Piece(bytes([extra if fate is ByteFaultKind.EXTRA else byte]), fate)

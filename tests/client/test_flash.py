@@ -117,6 +117,16 @@ def test_every_option_reaches_the_job(flashing: ScriptedDaemon, stmota: Stmota, 
     )
 
 
+def test_baud_auto_leaves_the_rate_to_the_daemon(
+    flashing: ScriptedDaemon, stmota: Stmota, image: Path
+) -> None:
+    stmota("flash", "--baud", "auto", image)
+
+    options = requested(flashing).flash
+    assert options is not None
+    assert options.baud is None
+
+
 def test_a_dash_reads_the_image_from_stdin(
     flashing: ScriptedDaemon, stmota: Stmota, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from stmota_daemon.inspect import reset
 from stmota_daemon.work import WorkFailed
 from stmota_protocol import an3155
 from stmota_protocol.api import FlashFile, FlashOptions, ProblemCode
+from stmota_protocol.chips import chip_by_product_id
 from stmota_protocol.steps import Cause, Line, LineErrors, Outcome, Result
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
@@ -107,3 +108,15 @@ async def test_reset_starts_the_application_and_needs_its_line(autojump_clock: M
     async with linked_board(make_board("F103xB"), lines=Line.BOOT0) as (lab, _):
         with pytest.raises(WorkFailed, match="has no NRST line"):
             await reset(lab, RecordingReport())
+
+
+async def test_a_chip_known_to_have_option_bits_that_ignore_boot0_is_suspected_by_name(
+    autojump_clock: MockClock,
+) -> None:
+    board = make_board("G071", image=make_image(1000))  # nBOOT_SEL is 1, as from the factory
+    async with linked_board(board) as (lab, _):
+        lab.known_chip = chip_by_product_id(0x460)
+        with pytest.raises(WorkFailed) as failure:
+            await flash(lab, RecordingReport(), [make_image(3000)], FLASH)
+    assert "the application runs instead of the bootloader" in failure.value.problem.message
+    assert "nBOOT_SEL is 1" in (failure.value.problem.remedy or "")

@@ -72,6 +72,7 @@ async def test_where_multicast_does_not_work_the_bridge_serves_all_the_same(
         assert "cannot announce this bridge by mDNS: [Errno 19] No such device" in caplog.text
 
 
+@pytest.mark.rule("R55")
 def test_the_texts_are_those_of_the_protocol() -> None:
     info = service_info(identity(), "127.0.0.1", 7820)
     assert tuple(info.decoded_properties) == MDNS_KEYS

@@ -1,15 +1,23 @@
 """The C of bridge_firmware, compiled as the tests want it: strictly, and with sanitizers."""
 
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import trio
+
+from bridge_bench import WITHIN_S, Bench
+from bridge_process import Running, real_bridge, running_bridge
 
 FIRMWARE = Path(__file__).parents[2] / "bridge_firmware"
 CORE = FIRMWARE / "components" / "bridge_core"
 STRICT = ("-std=c11", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+
+PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
 
 Build = Callable[..., Path]
 
@@ -49,3 +57,66 @@ def run(*command: str) -> str:
     finished = subprocess.run(command, check=False, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-4000:]
     return finished.stdout
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of a rule runs on both bridges of this repository, or on the one that is named."""
+    if "bridge" in metafunc.fixturenames:
+        kinds = ["real"] if metafunc.config.getoption("--bridge") else ["c", "python"]
+        metafunc.parametrize("bridge", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def start_bridge(
+    build: Build, pytestconfig: pytest.Config
+) -> Callable[[str], AbstractContextManager[Running]]:
+    """`start_bridge(kind)`: run one, or find the real one."""
+
+    def start(kind: str) -> AbstractContextManager[Running]:
+        if kind == "real":
+            address = pytestconfig.getoption("--bridge")
+            target = pytestconfig.getoption("--bridge-target")
+            if address is None or target is None:
+                pytest.fail("--bridge needs --bridge-target: the adapter at its UART", pytrace=False)
+            return real_bridge(address, target)
+        if kind == "python":
+            return running_bridge([sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"])
+        return running_bridge([str(build("stmota-bridge", *sorted((FIRMWARE / "host").glob("*.c"))))])
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def bridge(
+    request: pytest.FixtureRequest, start_bridge: Callable[[str], AbstractContextManager[Running]]
+) -> Generator[Running, None, None]:
+    """One bridge for all tests, as a real one is."""
+    with start_bridge(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+async def bench(bridge: Running) -> AsyncGenerator[Bench, None]:
+    """The bridge and its target, as if nobody had been there before."""
+    bench = Bench(bridge.far, bridge.host, bridge.port, bridge.is_local)
+    with trio.fail_after(WITHIN_S):
+        await bench.reset()
+        bench.streams.clear()
+        yield bench
+        for stream in bench.streams:
+            await trio.aclose_forcefully(stream)
+
+
+@pytest.fixture
+async def answering(bench: Bench, nursery: trio.Nursery) -> Bench:
+    """Its target says ACK to every question mark."""
+    nursery.start_soon(bench.answers)
+    return bench
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was measured and is no matter of right or wrong."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "turnaround":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")

@@ -27,7 +27,7 @@ def refusal(data: bytes, address: int | None = None) -> str:
         parse_file(data, address, "fw.any")
     problem = caught.value.problem
     assert problem.code in (ProblemCode.NOT_FIRMWARE, ProblemCode.DOES_NOT_FIT)
-    assert problem.message.startswith(("fw.any", "--address"))
+    assert problem.message.startswith(("fw.any", "the address"))
     assert problem.remedy
     assert not problem.overridable
     return problem.message

@@ -20,8 +20,9 @@ static void unlock_and_call(bridge_edge_t *edge)
 static void add_console(bridge_edge_t *edge, bridge_span_t data, uint64_t at_us)
 {
     uint32_t byte_ns = (uint32_t)bridge_wire_time_us(&edge->engine.uart, 1000);
+    uint64_t now_us = bridge_port_now_us(edge->port);
     bridge_port_lock(edge->port);
-    bridge_ring_append(&edge->ring, data, at_us, byte_ns > 0 ? byte_ns : 1);
+    bridge_ring_append(&edge->ring, data, at_us, now_us, byte_ns > 0 ? byte_ns : 1);
     unlock_and_call(edge);
 }
 

@@ -87,6 +87,7 @@ void bridge_engine_begin(bridge_engine_t *engine, bridge_span_t steps, uint16_t 
     engine->has_begun = false;
     engine->is_sending = false;
     engine->has_repeated = false;
+    engine->lost = 0;
     clear_places(engine);
     (void)bridge_port_take_errors(engine->port); /* those of before are not of this batch */
     engine->result = (bridge_result_t){
@@ -104,7 +105,8 @@ static bridge_error_t end(bridge_engine_t *engine, bridge_outcome_t outcome)
     result->ended_us = bridge_port_now_us(engine->port);
     result->parity_errors = errors.parity;
     result->framing_errors = errors.framing;
-    result->overrun_errors = errors.overrun;
+    uint32_t room = UINT16_MAX - (uint32_t)errors.overrun;
+    result->overrun_errors = (uint16_t)(errors.overrun + (engine->lost < room ? engine->lost : room));
     if (outcome != BRIDGE_DONE && engine->count > 0) {
         uint16_t last = (uint16_t)(engine->count - 1U);
         result->failed_step = engine->cursor.index < last ? engine->cursor.index : last;

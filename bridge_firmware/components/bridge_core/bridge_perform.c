@@ -1,29 +1,32 @@
 /* How a step begins, and what the steps mean that do more than read. */
 #include "bridge_perform.h"
 
+#define MOST_READS 64U /* more than any port buffers: a line that is stuck does not hold up the batch for ever */
+
 /* Put aside what came before a Send with echo: it is no echo, and stays for the next step that reads (R35). */
 static bridge_error_t keep_received(bridge_engine_t *engine)
 {
-    size_t before;
-    bridge_error_t error;
-    do {
-        before = bridge_inbox_length(&engine->inbox);
-        error = bridge_read_port(engine);
-    } while (error == BRIDGE_OK && bridge_inbox_length(&engine->inbox) > before);
+    size_t got = 1;
+    bridge_error_t error = BRIDGE_OK;
+    for (unsigned int i = 0; i < MOST_READS && got > 0 && error == BRIDGE_OK; i++) {
+        got = 0;
+        error = bridge_read_port(engine, &got);
+    }
     return error;
 }
 
 static bridge_step_state_t compare_echo(bridge_engine_t *engine, bridge_span_t heard, uint64_t at_us)
 {
     bridge_span_t sent = engine->step.as.send;
+    uint64_t byte_us = bridge_wire_time_us(&engine->uart, 1);
     for (size_t i = 0; i < heard.length; i++) {
         bridge_span_t rest = {heard.data + i + 1, heard.length - i - 1};
         if (engine->echoed == sent.length) {
-            (void)bridge_inbox_put(&engine->inbox, (bridge_span_t){heard.data + i, heard.length - i}, at_us);
+            bridge_keep(engine, (bridge_span_t){heard.data + i, heard.length - i}, at_us + i * byte_us);
             return BRIDGE_STEP_DONE;
         }
         if (heard.data[i] != sent.data[engine->echoed]) {
-            (void)bridge_inbox_put(&engine->inbox, rest, at_us);
+            bridge_keep(engine, rest, at_us + (i + 1) * byte_us);
             return bridge_fails(engine, BRIDGE_CAUSE_ECHO, heard.data[i]);
         }
         engine->echoed++;

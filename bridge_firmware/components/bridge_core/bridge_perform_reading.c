@@ -19,14 +19,19 @@ void bridge_set_output_length(bridge_engine_t *engine, size_t length)
 }
 
 /* Read what the UART has, once, into the inbox. */
-bridge_error_t bridge_read_port(bridge_engine_t *engine)
+void bridge_keep(bridge_engine_t *engine, bridge_span_t data, uint64_t at_us)
+{
+    uint64_t byte_us = bridge_wire_time_us(&engine->uart, 1);
+    engine->lost += (uint32_t)bridge_inbox_put(&engine->inbox, data, at_us, byte_us);
+}
+
+bridge_error_t bridge_read_port(bridge_engine_t *engine, size_t *got)
 {
     uint8_t data[BRIDGE_READ_BYTES];
     uint64_t at_us = 0;
-    size_t got = 0;
-    bridge_error_t error = bridge_port_read(engine->port, data, sizeof(data), &got, &at_us);
-    if (error == BRIDGE_OK) {
-        (void)bridge_inbox_put(&engine->inbox, (bridge_span_t){data, got}, at_us);
+    bridge_error_t error = bridge_port_read(engine->port, data, sizeof(data), got, &at_us);
+    if (error == BRIDGE_OK && *got > 0) {
+        bridge_keep(engine, (bridge_span_t){data, *got}, at_us);
     }
     return error;
 }
@@ -42,8 +47,9 @@ static bridge_error_t hear(bridge_engine_t *engine, uint64_t until_us, uint64_t 
         return BRIDGE_ERR_CLOSED;
     }
     engine->is_over = bridge_port_now_us(engine->port) >= until_us;
-    bridge_error_t error = bridge_read_port(engine);
-    if (error != BRIDGE_OK || bridge_inbox_length(&engine->inbox) > 0) {
+    size_t got = 0;
+    bridge_error_t error = bridge_read_port(engine, &got);
+    if (error != BRIDGE_OK || got > 0) {
         return error;
     }
     *wake_us = until_us;

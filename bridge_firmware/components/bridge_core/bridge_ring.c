@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* R49, less what two reckoned times may be off. */
+#define SPAN_US (BRIDGE_FRAME_SPAN_US - 2U * BRIDGE_MARK_EVERY_US)
+
 static bridge_mark_t *mark_at(const bridge_ring_t *ring, size_t index)
 {
     return &ring->marks[(ring->mark_first + index) % ring->mark_capacity];
@@ -57,7 +60,6 @@ static void append_some(bridge_ring_t *ring, bridge_span_t data, uint64_t at_us,
     if (needs_mark(ring, at_us, byte_ns)) {
         add_mark(ring, at_us, byte_ns);
     }
-    ring->newest_us = at_us;
     size_t at = (size_t)(ring->next % ring->capacity);
     size_t first = data.length < ring->capacity - at ? data.length : ring->capacity - at;
     memcpy(ring->data + at, data.data, first);
@@ -68,11 +70,14 @@ static void append_some(bridge_ring_t *ring, bridge_span_t data, uint64_t at_us,
     }
 }
 
-void bridge_ring_append(bridge_ring_t *ring, bridge_span_t data, uint64_t at_us, uint32_t byte_ns)
+void bridge_ring_append(bridge_ring_t *ring, bridge_span_t data, uint64_t at_us, uint64_t heard_us, uint32_t byte_ns)
 {
+    ring->newest_us = heard_us;
     while (data.length > 0) {
         size_t length = data.length < ring->capacity ? data.length : ring->capacity;
         append_some(ring, (bridge_span_t){data.data, length}, at_us, byte_ns);
+        at_us += length * byte_ns / 1000U;
+        at_us = at_us < heard_us ? at_us : heard_us;
         data.data += length;
         data.length -= length;
     }
@@ -104,14 +109,14 @@ static uint64_t frame_end(const bridge_ring_t *ring, size_t index, uint64_t posi
 {
     for (; index < ring->mark_count; index++) {
         const bridge_mark_t *mark = mark_at(ring, index);
-        if (mark->at_us > at_us + BRIDGE_FRAME_SPAN_US) {
+        if (mark->at_us > at_us + SPAN_US) {
             return mark->position;
         }
         uint64_t from = mark->position > position ? mark->position : position;
         uint64_t end = index + 1 < ring->mark_count ? mark_at(ring, index + 1)->position : ring->next;
-        uint64_t left_us = at_us + BRIDGE_FRAME_SPAN_US - time_of(ring, index, from);
-        if (time_of(ring, index, end - 1) > at_us + BRIDGE_FRAME_SPAN_US) {
-            return from + left_us * 1000U / mark->byte_ns;
+        uint64_t left_us = at_us + SPAN_US - time_of(ring, index, from);
+        if (time_of(ring, index, end - 1) > at_us + SPAN_US) {
+            return from + left_us * 1000U / mark->byte_ns + 1U;
         }
     }
     return ring->next;

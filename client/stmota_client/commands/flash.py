@@ -13,12 +13,18 @@ from stmota_client.quantity import parse_number
 from stmota_client.report import closing_line
 from stmota_protocol.api import FlashOptions, Job
 
+AUTO = "auto"
+
 
 def _number(text: str | int) -> int:
     try:
         return text if isinstance(text, int) else parse_number(text)  # typer parses defaults, too
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _baud(text: str | int) -> int | None:
+    return None if text == AUTO else _number(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +47,14 @@ class FlashArguments(OnJob):
             help="Where the one raw binary goes, as FILE@ADDRESS. [default: the start of flash]",
         ),
     ] = None
-    baud: Annotated[int, typer.Option(metavar="BAUD", parser=_number, help="Speed of the bootloader.")] = (
-        115200
-    )
+    baud: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BAUD",
+            parser=_baud,
+            help="Speed of the bootloader; auto: the fastest at which the chip answers right.",
+        ),
+    ] = 115200
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read back and compare.")] = False
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start the firmware.")] = False
     force: Annotated[
@@ -99,5 +110,6 @@ def register(app: typer.Typer) -> None:
             "stmota flash boot.bin@0x08000000 app.hex",
             "stmota flash fw.bin --address 0x08004000 --baud 230400 --json",
             "stmota flash f407.bin --supply-mv 3300",
+            "stmota flash fw.hex --baud auto",
         ),
     )

@@ -89,9 +89,14 @@ def traits(chip: Chip, bootloader_version: int | None) -> Traits:
         pause_after_erase_us=max((defect.pause_us for defect in paused), default=0),
         pause_from_address=min((defect.pause_from or 0 for defect in paused), default=chip.flash_start),
         over_unerased=_over_unerased(chip),
-        empty_check=chip.family in _EMPTY_CHECK_FAMILIES or chip.product_id in _EMPTY_CHECK_PRODUCTS,
+        empty_check=has_empty_check(chip),
         defects=defects,
     )
+
+
+def has_empty_check(chip: Chip) -> bool:
+    """Whether empty flash boots the ROM, whatever BOOT0 says."""
+    return chip.family in _EMPTY_CHECK_FAMILIES or chip.product_id in _EMPTY_CHECK_PRODUCTS
 
 
 def _max_units(chip: Chip) -> int:

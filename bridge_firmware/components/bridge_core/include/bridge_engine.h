@@ -39,6 +39,7 @@ typedef struct {
     uint32_t progress; /* bytes sent, received or dropped by the step in hand */
     uint32_t echoed;
     uint32_t wanted; /* ReceiveCounted: bytes in all */
+    uint32_t lost;   /* bytes that came during a Send with echo, and found the inbox full: overruns */
 } bridge_engine_t;
 
 /* Begin a batch. `steps` stay where they are until it is finished; `places` has room for the outputs and arrivals of

@@ -18,8 +18,9 @@ typedef struct {
 } bridge_inbox_t;
 
 size_t bridge_inbox_length(const bridge_inbox_t *inbox);
-/* Add what came last; what does not fit is lost, and how much that was is returned. */
-size_t bridge_inbox_put(bridge_inbox_t *inbox, bridge_span_t data, uint64_t at_us);
+/* Add what came last, the first byte at `at_us`, the others every `byte_us`; what does not fit is lost, and how much that
+ * was is returned. */
+size_t bridge_inbox_put(bridge_inbox_t *inbox, bridge_span_t data, uint64_t at_us, uint64_t byte_us);
 /* Take the oldest byte, of which there is one. Later bytes of a chunk follow back to back. */
 uint8_t bridge_inbox_take(bridge_inbox_t *inbox, uint64_t byte_us, uint64_t *at_us);
 /* Take the oldest bytes of one chunk, `most_bytes` at most; empty when there is none. */

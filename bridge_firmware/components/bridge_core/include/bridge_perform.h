@@ -23,6 +23,8 @@ bridge_step_state_t bridge_perform_reading(bridge_engine_t *engine, uint64_t *wa
 bridge_step_state_t bridge_fails(bridge_engine_t *engine, bridge_cause_t cause, uint32_t got);
 void bridge_set_output_length(bridge_engine_t *engine, size_t length);
 /* Read what the UART has, once, into the inbox. */
-bridge_error_t bridge_read_port(bridge_engine_t *engine);
+bridge_error_t bridge_read_port(bridge_engine_t *engine, size_t *got);
+/* Put what was received into the inbox, for the next step that reads. */
+void bridge_keep(bridge_engine_t *engine, bridge_span_t data, uint64_t at_us);
 /* The output of a Discard. */
 void bridge_tell_dropped(bridge_engine_t *engine);

@@ -23,11 +23,12 @@ typedef struct {
     size_t mark_count;
     uint64_t oldest;    /* position of the oldest byte that is here */
     uint64_t next;      /* position the next byte will have */
-    uint64_t newest_us; /* when the newest chunk came */
+    uint64_t newest_us; /* when the newest bytes were heard: none came later */
 } bridge_ring_t;
 
-/* Add what the UART received; the oldest bytes go when there is no room for them or for their time. */
-void bridge_ring_append(bridge_ring_t *ring, bridge_span_t data, uint64_t at_us, uint32_t byte_ns);
+/* Add what the UART received: the first byte came at `at_us`, the others back to back, all by `heard_us`. The oldest
+ * bytes go when there is no room for them or for their time. */
+void bridge_ring_append(bridge_ring_t *ring, bridge_span_t data, uint64_t at_us, uint64_t heard_us, uint32_t byte_ns);
 /* Forget all before `position`: it is safe elsewhere. */
 void bridge_ring_acknowledge(bridge_ring_t *ring, uint64_t position);
 /* Bytes from `position` on that fit one Console: in the ring's memory, `at_us` the time of the first. Empty when

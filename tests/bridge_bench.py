@@ -1,0 +1,177 @@
+"""A bridge that runs, and the target at its UART: what the conformance suite in tests/firmware needs.
+
+The target is a file of this machine: the far end of a pty, or a serial adapter at a real bridge's UART.
+"""
+
+import contextlib
+import os
+import secrets
+from dataclasses import dataclass, field
+
+import trio
+
+from bridge_peer import Peer
+from stmota_protocol.messages import (
+    BatchRequest,
+    BatchResult,
+    BeginRun,
+    Busy,
+    Console,
+    ConsoleAck,
+    Greeting,
+    Message,
+    Welcome,
+)
+from stmota_protocol.steps import (
+    Arrival,
+    Batch,
+    Configure,
+    Discard,
+    Expect,
+    Result,
+    Send,
+    Step,
+    UartSettings,
+    Unclaimed,
+    Wait,
+)
+
+WITHIN_S = 60.0
+ACK = 0x79
+SECOND_US = 1_000_000
+ASK = Batch((Send(b"?"), Expect(ACK, 30 * SECOND_US)))
+LONG = Batch((Wait(600 * SECOND_US),))
+DRAIN_US = 20_000
+"""Longer than any adapter keeps bytes back (FTDI's latency timer: 16 ms)."""
+
+
+def new_id() -> bytes:
+    """An id that no bridge has seen: what was before is not this controller's."""
+    return secrets.token_bytes(16)
+
+
+@dataclass
+class Bench:
+    """One test's view of a bridge that may have served many."""
+
+    far: int
+    host: str
+    port: int
+    is_local: bool = True
+    """Whether the bridge is a process of this machine."""
+    controller_id: bytes = field(default_factory=new_id)
+    other_id: bytes = field(default_factory=new_id)
+    streams: list[trio.SocketStream] = field(default_factory=list[trio.SocketStream])
+
+    async def peer(self) -> Peer:
+        """A connection that has said nothing."""
+        self.streams.append(await trio.open_tcp_stream(self.host, self.port))
+        return Peer(self.streams[-1])
+
+    async def hello(
+        self,
+        peer: Peer,
+        controller_id: bytes | None = None,
+        *,
+        take_over: bool = False,
+        console_from: int | None = None,
+    ) -> Welcome | Busy:
+        """Say Hello; console from where it stands, unless the test wants more."""
+        greeting = peer.connection.greeting or await peer.greeting()
+        position = greeting.console_next if console_from is None else console_from
+        return await peer.hello(
+            controller_id or self.controller_id, take_over=take_over, console_from=position
+        )
+
+    async def controller(self, controller_id: bytes | None = None) -> Peer:
+        """A connection that was welcomed."""
+        peer = await self.peer()
+        assert isinstance(await self.hello(peer, controller_id), Welcome)
+        return peer
+
+    async def look(self) -> Greeting:
+        """Only look (R56)."""
+        peer = await self.peer()
+        greeting = await peer.greeting()
+        await trio.aclose_forcefully(peer.stream)
+        return greeting
+
+    async def reset(self) -> None:
+        """Whatever the last test left: no batch in hand, the UART as it was, nothing on its way."""
+        peer = await self.peer()
+        assert isinstance(await self.hello(peer, new_id(), take_over=True), Welcome)
+        calm = Batch((Configure(UartSettings()), Discard(DRAIN_US, SECOND_US)))
+        await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, calm))
+        (result,) = await results(peer, 1)
+        assert result.is_done
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self.far, 4096):
+                pass
+        await trio.aclose_forcefully(peer.stream)
+        greeting = await self.look()
+        while greeting.holder:  # the bridge has not seen yet that its controller is gone
+            greeting = await self.look()
+
+    def says(self, data: bytes) -> None:
+        """The target sends."""
+        assert os.write(self.far, data) == len(data)
+
+    async def hears(self, length: int) -> bytes:
+        """What the bridge sends to the target."""
+        heard = b""
+        while len(heard) < length:
+            await trio.lowlevel.wait_readable(self.far)
+            heard += os.read(self.far, length - len(heard))
+        return heard
+
+    async def answers(self) -> None:
+        """The target says ACK to every question, for ever."""
+        while True:
+            for _ in range((await self.hears(1)).count(b"?")):
+                self.says(b"\x79")
+
+    async def execute(self, *steps: Step, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Result:
+        """One batch, as a controller of its own."""
+        self.controller_id = new_id()
+        peer = await self.controller()
+        await peer.send(BeginRun(1, unclaimed), BatchRequest(1, 0, Batch(steps)))
+        (result,) = await results(peer, 1)
+        await trio.aclose_forcefully(peer.stream)
+        while (await self.look()).holder:
+            pass
+        return result
+
+
+async def results(peer: Peer, count: int) -> list[Result]:
+    """The next messages, all of which are results."""
+    messages = [await peer.receive() for _ in range(count)]
+    found = [message.result for message in messages if isinstance(message, BatchResult)]
+    assert len(found) == count, messages
+    return found
+
+
+async def console(peer: Peer, length: int) -> list[Console]:
+    """Console of so many bytes, acknowledged; without holes."""
+    found: list[Console] = []
+    while sum(len(one.data) for one in found) < length:
+        message: Message | None = await peer.receive()
+        assert isinstance(message, Console)
+        assert not found or message.position == found[-1].position + len(found[-1].data)
+        found.append(message)
+        await peer.send(ConsoleAck(message.position + len(message.data)))
+    return found
+
+
+def timeless(result: Result) -> Result:
+    """What a real clock does not change."""
+    arrivals = tuple(Arrival(arrival.step, 0) for arrival in result.arrivals)
+    return Result(
+        result.outcome,
+        result.failed_step,
+        result.cause,
+        result.got,
+        outputs=result.outputs,
+        arrivals=arrivals,
+        residue=result.residue,
+        residue_lost=result.residue_lost,
+    )

@@ -1,0 +1,331 @@
+"""BRIDGE_PROTOCOL.md, section 1, over the wire: preambles, frames, one controller, keep-alive."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pytest
+import trio
+
+from bridge_bench import ASK, LONG, WITHIN_S, Bench, results
+from bridge_peer import Peer
+from bridge_process import Running
+from stmota_protocol.connection import NEED_DATA
+from stmota_protocol.limits import DEAD_PEER_S, HELLO_WITHIN_S, KEEP_ALIVE_S
+from stmota_protocol.messages import (
+    Abort,
+    BatchRequest,
+    BatchResult,
+    BeginRun,
+    Busy,
+    CloseReason,
+    Closing,
+    Greeting,
+    LastBatch,
+    Ping,
+    Pong,
+    Unknown,
+    Unsupported,
+    Welcome,
+)
+from stmota_protocol.steps import Batch, Expect, Outcome, Send, Unclaimed
+from stmota_protocol.wire import KNOWN_STEPS, encode_message
+
+PREAMBLE = b"STMOTA\x01\x00"
+MOST_WAITING = 4
+
+
+class StartBridge(Protocol):
+    def __call__(self, kind: str) -> AbstractContextManager[Running]: ...
+
+
+async def event(peer: Peer) -> object:
+    """The next event, keep-alives too."""
+    while (found := peer.connection.next_event()) is NEED_DATA:
+        peer.connection.receive_data(bytes(await peer.stream.receive_some(65536)))
+    return found
+
+
+async def works(peer: Peer, run: int = 1) -> bool:
+    await peer.send(BeginRun(run, Unclaimed.RESIDUE), BatchRequest(run, 0, Batch(())))
+    return (await results(peer, 1))[0].is_done
+
+
+@pytest.mark.rule("R1", "R2", "R12")
+async def test_it_greets_whoever_connects_at_once_and_names_who_holds_it(bench: Bench) -> None:
+    silent = await bench.peer()
+    assert bytes(await silent.stream.receive_some(8)) == PREAMBLE
+    identity = (await bench.look()).identity
+    assert identity.supported_steps == KNOWN_STEPS
+    assert identity.credit >= identity.max_batch >= 4096
+    await bench.controller()
+    again = await bench.look()
+    assert (again.holder, again.identity) == ("tester", identity)
+
+
+@pytest.mark.rule("R12")
+async def test_a_holder_without_a_name_is_told_as_a_question_mark(bench: Bench) -> None:
+    peer = await bench.peer()
+    greeting = await peer.greeting()
+    hello = bytes([0x1A, 0, 2, 0]) + bench.controller_id + b"\0" + greeting.console_next.to_bytes(8, "little")
+    await peer.stream.send_all(hello + b"\0")
+    while (found := await bench.look()).holder == "":
+        pass
+    assert found.holder == "?"
+
+
+@pytest.mark.rule("R4")
+async def test_another_minor_version_makes_no_difference(bench: Bench) -> None:
+    peer = await bench.peer()
+    sent = peer.connection.preamble()
+    await peer.stream.send_all(sent[:7] + b"\x63")
+    assert isinstance(await peer.receive(), Greeting)
+    assert isinstance(await bench.hello(peer), Welcome)
+
+
+@pytest.mark.rule("R5")
+async def test_what_follows_the_last_field_is_ignored(bench: Bench) -> None:
+    peer = await bench.controller()
+    frame = encode_message(BeginRun(1, Unclaimed.RESIDUE)) + b"more"
+    await peer.stream.send_all(bytes([frame[0] + 4]) + frame[1:])
+    peer.connection.send(BeginRun(1, Unclaimed.RESIDUE))
+    await peer.send(BatchRequest(1, 0, Batch(())))
+    assert (await results(peer, 1))[0].is_done
+
+
+@pytest.mark.rule("R7")
+async def test_an_unknown_message_is_answered_and_ignored(answering: Bench) -> None:
+    peer = await answering.controller()
+    await peer.send(Unknown(0xF0, b"what"), Unknown(0x13, b"x", 1), BeginRun(1, Unclaimed.RESIDUE))
+    await peer.send(BatchRequest(1, 0, ASK))
+    assert [await peer.receive(), await peer.receive()] == [Unsupported(0xF0), Unsupported(0x13, 1)]
+    assert isinstance(await peer.receive(), BatchResult)
+
+
+@pytest.mark.rule("R7")
+async def test_unsupported_itself_is_never_answered(bench: Bench) -> None:
+    peer = await bench.controller()
+    await peer.send(Unsupported(0x05), Ping(1))
+    assert isinstance(pong := await event(peer), Pong), pong
+
+
+@pytest.mark.rule("R53")
+async def test_settings_and_update_are_unknown_until_they_are_defined(bench: Bench) -> None:
+    """In plain mode; whatever comes of those ranges, this is no message of today's."""
+    peer = await bench.controller()
+    await peer.send(Unknown(0x4F, b""), Unknown(0x5F, b""))
+    assert [await peer.receive(), await peer.receive()] == [Unsupported(0x4F), Unsupported(0x5F)]
+
+
+@pytest.mark.rule("R3", "R6", "R8")
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\n\r\n" * 20,
+        b"\x16\x03\x01" + bytes(50),
+        bytes(2000),
+        PREAMBLE + b"\xff\xff\x00\x00",
+        PREAMBLE + b"\x01\x04\x02\x00",  # a Hello of 1029 bytes with its header
+        PREAMBLE + b"\x05\x00\x10\x00\x01\x00\x00\x00\x00",  # BeginRun before Hello
+        PREAMBLE + b"\x1a\x00\x02\x00" + bytes(25) + b"\x01",  # a name that is longer than the message
+    ],
+)
+async def test_garbage_ends_its_connection_and_disturbs_nobody(garbage: bytes, bench: Bench) -> None:
+    holder = await bench.controller()
+    stranger = await bench.peer()
+    await stranger.stream.send_all(garbage)
+    assert (await stranger.closing()).reason is CloseReason.PROTOCOL_ERROR
+    assert await works(holder)
+
+
+@pytest.mark.rule("R3")
+async def test_another_major_version_is_refused(bench: Bench) -> None:
+    stranger = await bench.peer()
+    await stranger.stream.send_all(b"STMOTA\x02\x00")
+    assert (await stranger.closing()).reason in (CloseReason.VERSION, CloseReason.PROTOCOL_ERROR)
+
+
+@pytest.mark.rule("R8", "R25", "R26", "R31", "R50")
+@pytest.mark.parametrize(
+    "broken",
+    [
+        bytes.fromhex("0400130005000000"),  # Abort of a run that was not begun (R31)
+        bytes.fromhex("0400140005000000"),  # EndRun of one
+        bytes.fromhex("0a001100010000000000000000 00"),  # a batch outside of a run (R26)
+        bytes.fromhex("0500100001000000 01 0500100001000000 01"),  # the same run again (R25)
+        bytes.fromhex("0500100001000000 01 0a001100010000000100000000 00"),  # number 1 before 0 (R26)
+        bytes.fromhex("08002200ffffffffffffff7f"),  # ConsoleAck of what was not sent (R50)
+        bytes.fromhex("0500100001000000 02"),  # an unclaimed that there is not (R8)
+        bytes.fromhex("ffff0000"),  # longer than any (R6)
+        bytes.fromhex("1e000200") + bytes(30),  # a second Hello (R8)
+    ],
+)
+async def test_a_controller_that_breaks_the_rules_loses_its_place(broken: bytes, bench: Bench) -> None:
+    peer = await bench.controller()
+    await peer.stream.send_all(broken)
+    assert (await peer.closing()).reason is CloseReason.PROTOCOL_ERROR
+    await bench.controller(bench.other_id)
+
+
+@pytest.mark.rule("R10")
+async def test_after_closing_nothing_is_said_by_either(bench: Bench) -> None:
+    peer = await bench.controller()
+    await peer.send(Closing(CloseReason.SHUTDOWN, "bye"))
+    await peer.stream.send_all(encode_message(Ping(1)))
+    while await peer.receive() is not None:
+        pass
+    await bench.controller(bench.other_id)
+
+
+@pytest.mark.rule("R11", "R23")
+async def test_an_end_in_the_middle_of_a_message_frees_the_bridge(bench: Bench) -> None:
+    peer = await bench.controller()
+    await peer.stream.send_all(encode_message(Ping(1))[:5])
+    await peer.stream.aclose()
+    while (await bench.look()).holder:
+        pass
+    await bench.controller(bench.other_id)
+
+
+@pytest.mark.rule("R13")
+async def test_a_fifth_stranger_is_sent_away(bench: Bench) -> None:
+    holder = await bench.controller()
+    strangers = [await bench.peer() for _ in range(MOST_WAITING)]
+    for stranger in strangers:
+        await stranger.greeting()
+    assert (await (await bench.peer()).closing()).reason is CloseReason.TOO_MANY
+    assert isinstance(await bench.hello(strangers[0], bench.other_id), Busy)
+    assert await works(holder)
+
+
+@pytest.mark.rule("R14", "R15", "R16", "R17")
+async def test_one_controller_replacement_busy_and_take_over(answering: Bench) -> None:
+    old = await answering.controller()
+    new = await answering.controller()
+    assert (await old.closing()).reason is CloseReason.REPLACED
+    other = await answering.peer()
+    busy = await answering.hello(other, answering.other_id)
+    assert isinstance(busy, Busy)
+    assert (busy.holder_name, busy.holder_id) == ("tester", answering.controller_id)
+    assert isinstance(await answering.hello(other, answering.other_id, take_over=True), Welcome)
+    assert await new.closing() == Closing(CloseReason.TAKEN_OVER, "tester")
+    await other.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, ASK))
+    assert (await results(other, 1))[0].is_done
+
+
+@pytest.mark.rule("R18", "R19", "R25")
+async def test_a_result_that_was_lost_comes_again_for_its_own_controller_only(answering: Bench) -> None:
+    peer = await answering.controller()
+    await peer.send(BeginRun(3, Unclaimed.RESIDUE), BatchRequest(3, 0, ASK), BatchRequest(3, 1, LONG))
+    lost = await peer.receive()
+    assert isinstance(lost, BatchResult)
+    await trio.aclose_forcefully(peer.stream)
+    peer = await answering.peer()
+    assert (await peer.greeting()).last_batch == LastBatch(3, 0, Outcome.DONE)
+    assert await answering.hello(peer) == Welcome(lost)
+    other = await answering.peer()
+    assert await answering.hello(other, answering.other_id, take_over=True) == Welcome(None)
+
+
+@pytest.mark.rule("R25")
+async def test_a_run_is_above_that_of_the_welcomed_last_result(bench: Bench) -> None:
+    assert await works(await bench.controller(), 5)
+    peer = await bench.controller()
+    await peer.stream.send_all(encode_message(BeginRun(5, Unclaimed.RESIDUE)))
+    assert (await peer.closing()).reason is CloseReason.PROTOCOL_ERROR
+
+
+@pytest.mark.rule("R13", "R20", "R22")
+async def test_slow_and_dead_peers_are_closed_and_the_bridge_gives_signs_of_life(bench: Bench) -> None:
+    times: dict[str, float] = {}
+
+    async def say_no_hello() -> None:
+        stranger = await bench.peer()
+        began_s = trio.current_time()
+        assert (await stranger.closing()).reason is CloseReason.TOO_SLOW
+        times["hello"] = trio.current_time() - began_s
+
+    async def be_dead() -> None:
+        peer = await bench.controller()
+        began_s = trio.current_time()
+        pings = 0
+        while isinstance(found := await event(peer), Ping):
+            pings += 1
+        assert isinstance(found, Closing)
+        assert found.reason is CloseReason.TOO_SLOW
+        assert pings >= DEAD_PEER_S // KEEP_ALIVE_S - 1
+        times["dead"] = trio.current_time() - began_s
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(say_no_hello)
+        nursery.start_soon(be_dead)
+    slack_s = (
+        0.1  # our clock starts when we know of the connection or the Welcome, which was a little earlier
+    )
+    assert times["hello"] >= HELLO_WITHIN_S - slack_s
+    assert times["dead"] >= DEAD_PEER_S - slack_s
+
+
+@pytest.mark.rule("R21")
+async def test_a_ping_is_answered_with_the_bridges_clock(bench: Bench) -> None:
+    peer = await bench.controller()
+    greeting = peer.connection.greeting
+    assert greeting is not None
+    await peer.send(Ping(42))
+    pong = await event(peer)
+    assert isinstance(pong, Pong)
+    assert pong.token == 42
+    assert pong.now_us > greeting.now_us
+
+
+@pytest.mark.rule("R23")
+async def test_the_batch_of_a_controller_that_is_gone_runs_to_its_end(bench: Bench) -> None:
+    peer = await bench.controller()
+    batch = Batch((Send(b"1"), Expect(0x79, 30_000_000), Send(b"2")))
+    await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, batch))
+    await peer.send(BatchRequest(1, 1, Batch((Send(b"3"),))))
+    assert await bench.hears(1) == b"1"
+    await trio.aclose_forcefully(peer.stream)
+    while (await bench.look()).holder:
+        pass
+    watcher = await bench.controller(bench.other_id)
+    bench.says(b"\x79")
+    assert await bench.hears(1) == b"2"
+    await watcher.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, Batch((Send(b"4"),))))
+    assert (await results(watcher, 1))[0].is_done
+    assert await bench.hears(1) == b"4"
+
+
+@pytest.mark.rule("R31")
+async def test_an_abort_of_a_run_that_is_over_does_nothing(bench: Bench) -> None:
+    peer = await bench.controller()
+    assert await works(peer, 1)
+    assert await works(peer, 2)
+    await peer.send(Abort(1), Abort(2), Ping(7))
+    assert isinstance(await event(peer), Pong)
+    assert await works(peer, 3)
+
+
+@pytest.mark.rule("R56")
+async def test_a_look_is_not_noticed_by_whoever_holds_it(bench: Bench) -> None:
+    holder = await bench.controller()
+    for _ in range(10):
+        assert (await bench.look()).holder == "tester"
+    await holder.send(Ping(1))
+    assert isinstance(await event(holder), Pong)
+
+
+@pytest.mark.rule("R52")
+@pytest.mark.parametrize("kind", ["c", "python"])
+async def test_a_boot_id_is_new_at_each_start_and_the_unique_id_stays(
+    kind: str, start_bridge: StartBridge, request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--bridge"):
+        pytest.skip("a real bridge is not restarted by this suite")
+    greetings: list[Greeting] = []
+    with trio.fail_after(WITHIN_S):
+        for _ in range(2):
+            with start_bridge(kind) as running:
+                greetings.append(await Bench(running.far, running.host, running.port).look())
+    first, second = (greeting.identity for greeting in greetings)
+    assert first.boot_id != second.boot_id
+    assert (greetings[0].console_next, greetings[0].last_batch) == (0, None)
