@@ -2,9 +2,12 @@
 
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import BoardOptions, make_board
-from stmota_simulator.chips import CHIPS, find_chip
+from stmota_simulator.chips import ALL_CHIPS, CHIPS, find_chip
 
 NAMES = [chip.name for chip in CHIPS]
+"""Of the chips that behave as their families do."""
+ALL_NAMES = [chip.name for chip in ALL_CHIPS]
+"""With those that are there for what is wrong with their ROMs."""
 
 
 def obeying_boot0(chip: str) -> dict[str, int]:

@@ -7,6 +7,7 @@ shield.
 
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 from itertools import chain
 
 from stmota_daemon.caution import with_caution
@@ -27,13 +28,14 @@ from stmota_daemon.entry import (
     without_reset,
 )
 from stmota_daemon.link import Link, LinkLost, Run
+from stmota_daemon.other_dialect import chip_of_other_dialect, refused
 from stmota_daemon.rates import Rates
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol import an3155
 from stmota_protocol.api import Problem
 from stmota_protocol.chips.defects import DefectKind
-from stmota_protocol.chips.traits import Traits
+from stmota_protocol.chips.traits import Traits, traits
 from stmota_protocol.steps import Batch, Cause, Line, Result, UartSettings, Unclaimed
 
 LINK_WITHIN_S = 10.0
@@ -133,13 +135,28 @@ class Bootloader:
             if not heard.noise and not heard.nacks and (attempt == 2 or not link.identity.lines & Line.NRST):
                 break  # 6 s of silence, or 30 s by hand: once more would hear the same
             self._answer_delay_us = max(self._answer_delay_us, ANSWERS_MAY_BE_LATE_US[attempt % ATTEMPTS])
-        return with_caution(heard.problem(self.link.identity.lines), self.traits)
+        if heard.was_acknowledged:
+            await self._refuse_other_dialect()
+        return with_caution(heard.problem(self.link.identity.lines), self.traits or self._known_traits())
+
+    def _known_traits(self) -> Traits | None:
+        """What holds for the chip that this board had last time."""
+        chip = self._board.known_chip
+        return None if chip is None else traits(chip, None)
 
     def _check_can_reset(self, link: Link) -> None:
         """Refuse to talk to a ROM that may wait for an erase's arguments, where only a reset ends that."""
         if self._is_amid_erase and not link.identity.lines & Line.NRST:
             raise WorkFailed(not_out_of_an_erase())
         self._is_amid_erase = False
+
+    async def _refuse_other_dialect(self) -> None:
+        """The sync was acknowledged and GET never answered: name a chip that speaks otherwise."""
+        with suppress(LinkLost):
+            self._run = None
+            chip = await chip_of_other_dialect(self.link, self.settings)
+            if chip is not None:
+                raise WorkFailed(refused(chip))
 
     async def attach(self) -> Link:
         """Take the board's link as it is now, or wait for it. Raises `WorkFailed` (`UNREACHABLE`)."""
@@ -162,6 +179,7 @@ class Bootloader:
                 link, Asking.spread(BY_HAND_FOR_US, max(every_us, BY_HAND_EVERY_US))
             )
         if result.is_done:
+            heard.was_acknowledged = True
             return True
         self._run = None
         check_edge(result, self.settings.baud)

@@ -13,7 +13,14 @@ from stmota_protocol.chips.boot import boot_lockout
 from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, units_of
 from stmota_protocol.chips.model import Chip
 from stmota_protocol.chips.protection import write_protected_units
-from stmota_protocol.image_checks import check_family, check_start, check_vector_table, flash_size_for
+from stmota_protocol.chips.secure_flash import secure_flash_start
+from stmota_protocol.image_checks import (
+    check_family,
+    check_secure_flash,
+    check_start,
+    check_vector_table,
+    flash_size_for,
+)
 from stmota_protocol.image_files import FirmwareFile, parse_file
 from stmota_protocol.images import Image, ImageRefused
 from stmota_protocol.merging import Part, merged
@@ -63,6 +70,7 @@ def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOption
         image = merged(parts)
         size = flash_size_for(image, target.chip, target.register_flash_size, force=options.force)
         units = units_of(target.chip, size, target.option_bytes)
+        check_secure_flash(image, target.chip, secure_flash_start(target.chip, target.option_bytes))
         found = plan(image, units, target.chip, target.traits)
     except ImageRefused as refused:
         raise WorkFailed(refused.problem) from refused

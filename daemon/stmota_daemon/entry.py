@@ -129,6 +129,8 @@ class Heard:
     known_chip: Chip | None = None
     """What was found on this board before."""
     asked_s: float = 0.0
+    was_acknowledged: bool = False
+    """Whether a sync was, whatever came of GET."""
     nacks: int = 0
     noise: bytearray = field(default_factory=bytearray)
     application: str = ""

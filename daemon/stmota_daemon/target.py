@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
+from stmota_daemon.other_dialect import refused
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import WorkFailed
 from stmota_protocol import an3155
@@ -95,8 +96,7 @@ async def _chip(bootloader: Bootloader) -> Chip:
         message = f"the chip says product id 0x{product_id:03X}, which is in no table of stmota's"
         raise WorkFailed(_wrong_chip(message, "is it an STM32? Please report the id and the chip's name"))
     if chip.dialect is Dialect.BLUENRG:
-        message = f"{chip.name} speaks another bootloader protocol than AN3155"
-        raise WorkFailed(_wrong_chip(message, "this family is not supported; use ST's own tools"))
+        raise WorkFailed(refused(chip))
     return chip
 
 

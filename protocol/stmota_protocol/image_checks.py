@@ -62,6 +62,18 @@ def _flash_end(chip: Chip, size: int) -> int:
     return max((chip.flash_start + size, *ends))
 
 
+def check_secure_flash(image: Image, chip: Chip, secure_from: int | None) -> None:
+    """Check that the image leaves alone what belongs to a WB's or WL's second core. Raises `ImageRefused`."""
+    if secure_from is None or image.end <= secure_from:
+        return
+    message = (
+        f"the image ends at 0x{image.end:08X}, but from 0x{secure_from:08X} on (SFSA) the flash of "
+        f"{chip.name} belongs to the second core: its radio stack is there"
+    )
+    remedy = f"link the image to end below 0x{secure_from:08X}, or move SFSA with ST's tool (a smaller stack)"
+    raise ImageRefused(_does_not_fit(message, remedy, max(image.start, secure_from)))
+
+
 def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> None:
     """Check that the image lies in the flash, aligned. Raises `ImageRefused`."""
     for segment in image.segments:

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from stmota_simulator.chip_model import KIB, ChipModel
-from stmota_simulator.chips import CHIPS
+from stmota_simulator.chips import ALL_CHIPS
 from stmota_simulator.layout import Layout
 
 HEADINGS = ("CHIP", "FAMILY", "ID", "FLASH", "ERASE UNITS", "BOOTLOADERS", "OPTION BITS")
@@ -11,7 +11,7 @@ HEADINGS = ("CHIP", "FAMILY", "ID", "FLASH", "ERASE UNITS", "BOOTLOADERS", "OPTI
 
 def chip_table() -> str:
     """All chips, one a line."""
-    rows = [HEADINGS, *map(_row, CHIPS)]
+    rows = [HEADINGS, *map(_row, ALL_CHIPS)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)

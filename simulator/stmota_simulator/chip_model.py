@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TypeAlias
 
+from stmota_protocol.steps import Parity
 from stmota_simulator.layout import Layout, LayoutByOption
 
 KIB = 1024
@@ -208,6 +209,10 @@ class RomModel:
     ram_reserved: tuple[Range, ...]
     """RAM that the ROM uses itself: writes there are refused."""
     quirks: frozenset[Quirk] = frozenset()
+    parity: Parity = Parity.EVEN
+    """NONE: WB0 and its like (AN5471)."""
+    id_reply: bytes | None = None
+    """GET ID's reply between its ACKs, where it is not a 16-bit product id."""
     sync_reply_us: int = 300
     """From 0x7F to 0x79: 0.16 to 0.4 ms were measured at 115200 (protocol.md §8)."""
     has_checksum: bool = False

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator
 from typing import TypeAlias
 
-from stmota_protocol.steps import Parity
 from stmota_simulator.chip_model import ChipModel, Quirk, RomModel
 from stmota_simulator.cpu import Effect, Ending, Jump, Listen, MeasureBaud, Program, Send, SystemReset, Work
 from stmota_simulator.memory import Memory
@@ -79,7 +78,7 @@ class Rom:
     def program(self, start_up_us: int) -> Program:
         """From the release of NRST on."""
         yield Work(start_up_us)
-        yield MeasureBaud(Parity.EVEN, self._chip.fastest_baud)
+        yield MeasureBaud(self._rom.parity, self._chip.fastest_baud)
         yield Work(self._rom.sync_reply_us)
         yield Send(bytes([ACK]) * (2 if self._has(Quirk.SYNC_ACKED_TWICE) else 1))
         while True:
@@ -137,7 +136,8 @@ class Rom:
         return None
 
     def _get_id(self) -> Part:
-        yield Send(bytes([ACK, 1, *self._chip.product_id.to_bytes(2, "big"), ACK]))
+        product_id = b"\x01" + self._chip.product_id.to_bytes(2, "big")
+        yield Send(bytes([ACK]) + (self._rom.id_reply or product_id) + bytes([ACK]))
         return None
 
     def _read(self) -> Part:

@@ -3,7 +3,7 @@
 import pytest
 
 from board_rig import Rig, address, block
-from simulated_chips import NAMES, board_of
+from simulated_chips import ALL_NAMES, NAMES, board_of
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chips import find_chip
@@ -250,7 +250,7 @@ def unknown_option() -> VirtualBoard:
         (
             lambda: make_board("F999"),
             UnknownChip,
-            f"unknown chip 'F999'; known: {', '.join(NAMES)}",
+            f"unknown chip 'F999'; known: {', '.join(ALL_NAMES)}",
         ),
         (
             lambda: make_board("F407", bootloader_version="7"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sample_images import make_image
-from simulated_chips import NAMES
+from simulated_chips import ALL_NAMES
 from stmota_simulator.bridge_command import bridge_id
 from stmota_simulator.fault_syntax import faults_help
 
@@ -75,7 +75,7 @@ def test_the_id_of_a_virtual_bridge_is_made_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--chip", "X"), f"unknown chip 'X'; known: {', '.join(NAMES)}"),
+        (("--chip", "X"), f"unknown chip 'X'; known: {', '.join(ALL_NAMES)}"),
         (("--fault", "gremlins"), f"'gremlins' is no fault; there are:\n{faults_help()}"),
         (("--option", "nBOOT_SEL"), "'nBOOT_SEL': write NAME=VALUE, for example nBOOT_SEL=0"),
         (("--nboot-sel", "1"), "STM32F103xB has no option nBOOT_SEL=1; known: none"),
@@ -148,7 +148,7 @@ def test_the_chips_are_listed_with_their_layouts_and_bootloaders(sim: Sim) -> No
 
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert (code, err) == (0, "")
-    assert list(lines) == ["CHIP", *NAMES]
+    assert list(lines) == ["CHIP", *ALL_NAMES]
     assert "0x419  1024 KiB  4x16K 1x64K 7x128K; DB1M=1: 2x(4x16K 1x64K 3x128K)" in lines["F429xG"]
     assert "2x(768x128B)" in lines["L071"]
     assert "11.2 11.3" in lines["G071"]

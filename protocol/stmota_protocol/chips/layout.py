@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stmota_protocol.chips.model import Bank, BitIs, Chip, Variant
 from stmota_protocol.chips.option_bytes import option_bit
+from stmota_protocol.chips.secure_flash import SecureFlashUnknown, secure_flash_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,29 @@ class LayoutUnknown(Exception):
 def units_of(
     chip: Chip, flash_size: int, option_bytes: Mapping[int, bytes] | None = None
 ) -> tuple[EraseUnit, ...]:
-    """Return the erase units of a part with `flash_size` bytes, by rising address.
+    """Return the erase units of a part with `flash_size` bytes, by rising address; no secure ones of WB, WL.
 
     `option_bytes` is what `option_bytes.option_reads` named, read from the chip: address to bytes.
     Raises `LayoutUnknown` if no layout has this size, or if the layout depends on an option bit that
     was not read.
     """
+    units = _all_units_of(chip, flash_size, option_bytes or {})
+    try:
+        secure_from = secure_flash_start(chip, option_bytes or {})
+    except SecureFlashUnknown as unknown:
+        raise LayoutUnknown(unknown.message, unknown.remedy) from unknown
+    ours = units if secure_from is None else tuple(unit for unit in units if unit.end <= secure_from)
+    if not ours:
+        message = f"all of the flash of {chip.name} belongs to its second core (SFSA is 0)"
+        raise LayoutUnknown(message, "install the radio stack again, with ST's tool")
+    return ours
+
+
+def _all_units_of(chip: Chip, flash_size: int, option_bytes: Mapping[int, bytes]) -> tuple[EraseUnit, ...]:
     if not 0 < flash_size <= chip.flash_size_max:
         message = f"{chip.name} has at most {chip.flash_size_max} bytes of flash, not {flash_size}"
         raise LayoutUnknown(message, "is the chip what it says it is? Please report it")
-    variant = _variant(chip, flash_size, option_bytes or {})
+    variant = _variant(chip, flash_size, option_bytes)
     if variant is not None:
         return tuple(unit for bank in variant.banks for unit in _bank_units(bank))
     units = tuple(unit for unit in largest_units(chip) if unit.end <= chip.flash_start + flash_size)

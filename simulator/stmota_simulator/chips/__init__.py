@@ -11,6 +11,7 @@ from stmota_simulator.chips.f3 import F303XC
 from stmota_simulator.chips.f4 import F407
 from stmota_simulator.chips.f7 import F746, F767
 from stmota_simulator.chips.f42x import F429, F429XG
+from stmota_simulator.chips.flawed import FLAWED
 from stmota_simulator.chips.g0_l4 import G071, L476
 from stmota_simulator.chips.g0b1_c0_u0 import C031, G0B1, U073
 from stmota_simulator.chips.g4 import G431, G474
@@ -28,12 +29,14 @@ CHIPS: tuple[ChipModel, ...] = (
     *(G071, G0B1, G431, G474, H563, H743, H7A3, L071, L152XB, L152XE),
     *(L432, L476, L476XE, L4R5, L552, C031, U073, U575, WB55, WBA52, WLE5),
 )
+ALL_CHIPS = (*CHIPS, *FLAWED)
+"""With those that are there only for what is wrong with their ROMs."""
 
 
 def find_chip(name: str) -> ChipModel:
     """Return the chip of a name, in any case, with or without `STM32`. Raises `UnknownChip`."""
     wanted = name.upper().removeprefix("STM32")
-    for chip in CHIPS:
+    for chip in ALL_CHIPS:
         if chip.name.upper() == wanted:
             return chip
-    raise UnknownChip(name, [chip.name for chip in CHIPS])
+    raise UnknownChip(name, [chip.name for chip in ALL_CHIPS])

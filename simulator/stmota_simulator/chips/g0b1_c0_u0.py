@@ -10,6 +10,7 @@ from stmota_simulator.chip_model import (
     OptionLoading,
     OptionModel,
     ProtectRanges,
+    Quirk,
     Range,
     RomModel,
 )
@@ -83,7 +84,13 @@ G0B1 = replace(
         ),
         fields=(*G071.options.fields, ("DUAL_BANK", OptionField(_OPTION_BYTES, 21))),
     ),
-    roms=(_rom("9.2", 0x31, 390, 16 * KIB),),
+    roms=tuple(
+        replace(
+            _rom(version, 0x31, 390, 16 * KIB),
+            quirks=frozenset({Quirk.BANK_2_LISTS_FAIL, Quirk.CLEARS_EMPTY_FLAG}),
+        )
+        for version in ("9.2", "13.0")  # G0B1, G0B0
+    ),
     bootloader_id_register=0x1FFF_9FFE,
 )
 

@@ -13,6 +13,7 @@ from stmota_simulator.chip_model import (
     OptionModel,
     ProgramRule,
     ProtectBits,
+    Quirk,
     Range,
     RomModel,
 )
@@ -23,6 +24,7 @@ _SECTOR = 8 * KIB
 _H5_OPTSR = 0x4002_2050
 _H5_WRP = (0x4002_20E8, 0x4002_21E8)
 _ERASE = Duration(2_000, 4_000)
+_H7A3_RESERVED = (Range(0x2000_0000, 0x2000_0000 + 16_640 - 1), Range(0x2400_0000, 0x2403_3FFF))
 
 _FLASH = FlashModel(
     start=0x0800_0000,
@@ -65,7 +67,11 @@ H7A3 = replace(
         write_protection=ProtectBits(((0x5200_2038, 0, 32), (0x5200_2138, 0, 32)), protects_when=0),
     ),
     roms=(
-        _rom("9.2", 545_000, Range(0x2000_0000, 0x2000_0000 + 16_640 - 1), Range(0x2400_0000, 0x2403_3FFF)),
+        _rom("9.2", 545_000, *_H7A3_RESERVED),
+        replace(
+            _rom("9.1", 545_000, *_H7A3_RESERVED),
+            quirks=frozenset({Quirk.WRITE_AFTER_READ_LOSES}),  # "issues fixed in 9.2": taken to be the H723's
+        ),
     ),
     bootloader_id_register=0x1FF1_3FFE,
 )

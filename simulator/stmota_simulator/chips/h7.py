@@ -20,6 +20,7 @@ from stmota_simulator.layout import Layout
 _SECTOR = 128 * KIB
 _OPTSR_CUR = 0x5200_201C
 _BOOT_CUR = 0x5200_2040
+_OF_9_X = (Quirk.GO_WITHOUT_FIRST_ACK, Quirk.BANK_2_ERASE_EARLY, Quirk.GO_WANTS_LOW_STACK)
 
 
 def _rom(version: str, *quirks: Quirk) -> RomModel:
@@ -79,8 +80,8 @@ H743 = ChipModel(
     ),
     boot_rule=BootRule.BOOT_ADD,
     roms=(
-        _rom("9.1", Quirk.GO_WITHOUT_FIRST_ACK, Quirk.BANK_2_ERASE_EARLY),
-        _rom("9.0", Quirk.GO_WITHOUT_FIRST_ACK, Quirk.BANK_2_ERASE_EARLY, Quirk.GET_COUNTS_WRONG),
+        _rom("9.1", *_OF_9_X),
+        _rom("9.0", *_OF_9_X, Quirk.GET_COUNTS_WRONG),
         _rom("13.2", Quirk.GO_NOT_WORKING, Quirk.BANK_ERASE_BROKEN),
         _rom("13.3", Quirk.GO_NOT_WORKING, Quirk.BANK_ERASE_BROKEN),
     ),
