@@ -2,11 +2,14 @@
 
 from stmota_daemon.doctor_evidence import Answer, Evidence, is_heard
 from stmota_daemon.entry import (
-    BY_HAND_REPEATS,
+    BY_HAND_EVERY_US,
+    BY_HAND_FOR_US,
+    QUICK_EVERY_US,
     QUICK_REPEATS,
     RESET_LOW_US,
     START_UP_US,
-    SYNC_REPEATS,
+    SYNC_FOR_US,
+    Asking,
     into_application,
     into_bootloader,
     jump_to_application,
@@ -53,6 +56,10 @@ BLANK = (b"\xff" * 4, b"\x00" * 4)
 """First word of an erased flash: L0 and L1 erase to zeros (RM0367, RM0038)."""
 AFTER_RETURN = 3
 """Tries, a second each, until a ROM that starts slowly has answered on a line that returns what is sent."""
+
+_BY_RESET = Asking.spread(SYNC_FOR_US, an3155.SYNC_EVERY_US)
+_AT_ONCE = Asking(QUICK_REPEATS, QUICK_EVERY_US)
+_BY_HAND = Asking.spread(BY_HAND_FOR_US, BY_HAND_EVERY_US)
 
 
 class Examination:
@@ -112,12 +119,12 @@ class Examination:
 
     async def _ask_to_sync(self) -> None:
         seen, lines = self.seen, self.seen.lines
-        result = await self._sync(SYNC_REPEATS if lines & Line.NRST else QUICK_REPEATS)
+        result = await self._sync(_BY_RESET if lines & Line.NRST else _AT_ONCE)
         if result.cause is Cause.SILENCE and not lines & Line.NRST:
             self._report.note(
                 "this bridge has no NRST line: reset the board now, with BOOT0 high", warning=True
             )
-            result = await self._sync(BY_HAND_REPEATS)
+            result = await self._sync(_BY_HAND)
         seen.answer = _answer(result)
         seen.returns = result.got == an3155.SYNC
         if seen.returns:
@@ -129,8 +136,8 @@ class Examination:
             heard = await self._execute(batch.steps)
             seen.heard_in_rom = heard.output(len(batch.steps) - 1)
 
-    async def _sync(self, repeats: int) -> Result:
-        return await self._execute(into_bootloader(self.seen.lines, self._rom, repeats).steps)
+    async def _sync(self, asking: Asking) -> Result:
+        return await self._execute(into_bootloader(self.seen.lines, self._rom, asking).steps)
 
     async def _answer_behind_returned_bytes(self) -> Answer:
         """Whether the ROM answers on a line that returns what is sent: 0x7F twice brings an ACK or a NACK."""
@@ -188,7 +195,7 @@ class Examination:
             return
         settled = Discard(quiet_us=1_000, within_us=50_000)
         reset = into_application(lines, self._rom).steps
-        sync = an3155.synchronise(SYNC_REPEATS)
+        sync = an3155.synchronise(_BY_RESET.repeats)
         result = await self._execute([*reset, Wait(START_UP_US), settled, *sync])
         seen.rom_without_boot0 = _answer(result) in {Answer.ACK, Answer.NACK}
 
