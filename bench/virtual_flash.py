@@ -4,6 +4,7 @@ Everything runs in one thread under trio's `MockClock`, so a second of the board
 same flash gives the same times to the microsecond.
 """
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import trio
@@ -16,7 +17,7 @@ from stmota_daemon.flash import flash
 from stmota_daemon.link import Link
 from stmota_daemon.work import Board, Report
 from stmota_edge.soft_bridge import SoftBridge
-from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Phase
+from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, LogRecord, Phase
 from stmota_protocol.messages import Console
 from stmota_protocol.steps import UartSettings
 from stmota_simulator.board import VirtualBoard
@@ -128,6 +129,11 @@ class BenchBoard(Board):
 
     def log_mark(self) -> int:
         return 0
+
+    async def log_pieces(self, mark: int) -> AsyncGenerator[LogRecord]:
+        nothing: list[LogRecord] = []
+        for record in nothing:
+            yield record
 
     async def log_text_since(self, mark: int, within_s: float) -> str | None:
         text = b""

@@ -29,6 +29,7 @@ from stmota_protocol.api import (
     JobEvent,
     JobKind,
     JobRequest,
+    LogRecord,
     NetworkPlace,
     NoteEvent,
     Phase,
@@ -123,6 +124,11 @@ class LinkBoard(Board):
 
     def log_mark(self) -> int:
         return 0
+
+    async def log_pieces(self, mark: int) -> AsyncGenerator[LogRecord]:
+        nothing: list[LogRecord] = []
+        for record in nothing:
+            yield record
 
     async def log_text_since(self, mark: int, within_s: float) -> str | None:
         await trio.sleep(within_s)

@@ -17,6 +17,7 @@ from stmota_daemon.job_feed import JobFeed
 from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.trace_store import TraceStore
 from stmota_protocol.api import FlashFile, FlashOptions, Job, JobEvent, JobKind, JobRequest, ProblemCode
+from stmota_protocol.expectation import MAX_WITHIN_S, BadPattern, compile_pattern
 
 MIN_BAUD = 1200
 """The slowest any ROM of the table synchronises at (AN3155 §3.1 and the devices' limits)."""
@@ -75,6 +76,7 @@ class JobRoutes:
         if (asked.kind is JobKind.FLASH) != (asked.flash is not None):
             raise refused(ProblemCode.USAGE, "`flash` belongs to a job of the kind flash, and only there")
         if asked.flash is not None:
+            _check_expectation(asked.flash)
             self._check(asked.flash)
         return json_answer(self._bridges.submit(asked), HTTPStatus.CREATED)
 
@@ -139,6 +141,21 @@ async def _pieces(path: Path) -> AsyncGenerator[bytes]:
         while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
             left -= len(piece)
             yield piece
+
+
+def _check_expectation(options: FlashOptions) -> None:
+    if options.expect is None:
+        if options.rollback:
+            raise refused(ProblemCode.USAGE, "rollback needs expect: without it every start is good")
+        return
+    if not options.start:
+        raise refused(ProblemCode.USAGE, "expect needs a start: a board left in its bootloader says nothing")
+    if not 0 < options.within_s <= MAX_WITHIN_S:
+        raise refused(ProblemCode.USAGE, f"within_s {options.within_s} is not from 0 to {MAX_WITHIN_S:g}")
+    try:
+        compile_pattern(options.expect)
+    except BadPattern as bad:
+        raise refused(ProblemCode.USAGE, str(bad)) from bad
 
 
 class _Reader:

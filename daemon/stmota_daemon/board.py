@@ -1,6 +1,7 @@
 """The board that a running job sees: its bridge's link as the connector keeps it, and its log."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 import trio
 
@@ -9,7 +10,7 @@ from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.link import Link
 from stmota_daemon.tracing import Tracing
 from stmota_daemon.work import Board, WorkFailed
-from stmota_protocol.api import Problem
+from stmota_protocol.api import LogRecord, Problem
 from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
@@ -53,16 +54,22 @@ class JobBoard(Board):
         log.flush()
         return log.next_number
 
+    async def log_pieces(self, mark: int) -> AsyncGenerator[LogRecord]:
+        """Yield the records logged since the mark; ends at once where there is no log."""
+        log = self._log()
+        while log is not None:
+            await log.wait_beyond(mark)
+            records = log.since(mark)
+            mark = records[-1].number + 1 if records else log.next_number
+            for record in records:
+                yield record
+
     async def log_text_since(self, mark: int, within_s: float) -> str | None:
         """The first non-empty line logged since the mark; None when there was none in time."""
-        log = self._log()
         text = ""
         with trio.move_on_after(within_s):
-            while log is not None:
-                await log.wait_beyond(mark)
-                records = log.since(mark)
-                mark = records[-1].number + 1 if records else log.next_number
-                for record in records:
+            async with aclosing(self.log_pieces(mark)) as pieces:
+                async for record in pieces:
                     text += record.text
                     if record.complete and text.strip():
                         return text.strip()

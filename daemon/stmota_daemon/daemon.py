@@ -73,7 +73,7 @@ class Services:
     def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
         return BridgeServices(
-            self.store, self.jobs, self.logs, self.traces, works(self.firmware), open_link, peek
+            self.store, self.jobs, self.logs, self.traces, works(self.firmware, self.store), open_link, peek
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
+from stmota_daemon.expectation import Expectation
 from stmota_daemon.link import LinkLost
 from stmota_daemon.target import Target
 from stmota_daemon.trouble import Trouble
@@ -30,13 +31,21 @@ class Ending:
 
 
 async def end_flash(
-    board: Board, bootloader: Bootloader, report: Report, target: Target, first_block: Block, *, start: bool
+    board: Board,
+    bootloader: Bootloader,
+    report: Report,
+    target: Target,
+    first_block: Block,
+    *,
+    start: bool,
+    expectation: Expectation | None = None,
 ) -> Ending:
     """Start the application that `first_block` begins and watch for it, or stay in the ROM.
 
     By GO where a reset would lead back to the ROM: chips with an empty check that look only at power-on
     (protocol.md, extra family facts), and boards whose lines are not all wired. Raises `WorkFailed`
-    (`NOT_STARTED`) when the chip could not even be told, or this ROM's GO cannot start it.
+    (`NOT_STARTED`) when the chip could not even be told, or this ROM's GO cannot start it, and
+    `ExpectationMissed` when it does not say what it should.
     """
     lines = bootloader.link.identity.lines
     by_go = target.traits.empty_check or lines & BOTH_LINES != BOTH_LINES
@@ -50,7 +59,11 @@ async def end_flash(
     report.phase(Phase.START, 0, f"starting the application by {'GO' if by_go else 'reset'}")
     mark = board.log_mark()
     await _insist(bootloader, report, lambda: bootloader.leave(first_block.address if by_go else None))
-    evidence = await board.log_text_since(mark, BOOT_LINE_WITHIN_S)
+    if expectation is None:
+        evidence = await board.log_text_since(mark, BOOT_LINE_WITHIN_S)
+    else:
+        report.phase(Phase.START, 0, f"waiting for {expectation.pattern!r}")
+        evidence = await expectation.met(board, mark)
     return Ending(True if evidence else None, evidence, _note(target, lines, by_go=by_go))
 
 

@@ -5,7 +5,7 @@ middle of a command: reset with BOOT0 low. Until the very end the first block is
 left then boots nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import trio
@@ -13,6 +13,7 @@ import trio
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
 from stmota_daemon.checks import check_files, check_flash
 from stmota_daemon.ending import Ending, end_flash
+from stmota_daemon.expectation import Expectation, ExpectationMissed
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.programming import Programming
 from stmota_daemon.supply import check_supply_option, tell_supply
@@ -28,24 +29,36 @@ CLEAN_UP_WITHIN_S = 5.0
 
 
 async def flash(
-    board: Board, report: Report, contents: Sequence[bytes], options: FlashOptions
+    board: Board,
+    report: Report,
+    contents: Sequence[bytes],
+    options: FlashOptions,
+    before_erase: Callable[[Target], None] = lambda _: None,
 ) -> FlashReport:
     """Flash the files that `options` names, whose bytes are `contents`.
+
+    `before_erase` is told the chip once all other checks are done, and may raise `WorkFailed`.
 
     Raises `WorkFailed`; cancelled or failed, the chip is left reset.
     """
     files = check_files(contents, options)
     check_supply_option(options.supply_mv)
+    expectation = Expectation.of(options)
     report.phase(Phase.CONNECT, 0, f"connecting to {board.name}")
     bootloader = Bootloader(board, report, options.baud)
     try:
         target = await recognise(bootloader, report)
         report.phase(Phase.CHECK, 0, "checking the image against the chip")
         plan = check_flash(target, files, options, report).plan
+        before_erase(target)
         await tell_supply(bootloader, report, target, options.supply_mv)
         programming = Programming(bootloader, report, target, plan, verify=options.verify)
         await programming.run()
-        ending = await end_flash(board, bootloader, report, target, plan.last_block, start=options.start)
+        ending = await end_flash(
+            board, bootloader, report, target, plan.last_block, start=options.start, expectation=expectation
+        )
+    except ExpectationMissed:  # the chip runs, which may be the wrong image's way of running
+        raise
     except BaseException:
         await reset_quietly(bootloader)
         raise

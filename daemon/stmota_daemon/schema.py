@@ -50,3 +50,12 @@ bridges = Table(
     Column("seen_at", Float, nullable=False),
 )
 """Bridges that were reached: where last (`place` as JSON), and the chip found there."""
+
+verified_images = Table(
+    "verified_images",
+    metadata,
+    Column("chip", String(64), primary_key=True),
+    Column("files", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""The image last verified on a chip (product id, unique id); `files` is the API's FlashFile list as JSON."""

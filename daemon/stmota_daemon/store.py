@@ -7,6 +7,7 @@ crash of the machine at most the last moments. A store across a network will hav
 """
 
 import secrets
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stmota_daemon import schema
 from stmota_daemon.errors import StoreError
-from stmota_protocol.api import ENDED, Job, JobEvent, NetworkPlace, SerialPlace
+from stmota_protocol.api import ENDED, FlashFile, Job, JobEvent, NetworkPlace, SerialPlace
 
 DATABASE_NAME = "stmotad.sqlite3"
 CONTROLLER_ID_LENGTH = 16
@@ -32,6 +33,7 @@ MAX_ENDED_JOBS = 5000
 Place = NetworkPlace | SerialPlace
 _decode_job = msgspec.json.Decoder(Job).decode
 _decode_event = msgspec.json.Decoder(JobEvent).decode
+_decode_files = msgspec.json.Decoder(tuple[FlashFile, ...]).decode
 _decode_place = msgspec.json.Decoder(Place).decode
 
 
@@ -192,6 +194,24 @@ class Store:
         if row is None:
             return None
         return SeenBridge(row.id, row.name, _decode_place(row.place), row.chip, row.seen_at)
+
+    def verified_image(self, chip: str) -> tuple[FlashFile, ...] | None:
+        """Return the files that were last verified on a chip."""
+        query = sql.select(schema.verified_images.c.files).where(schema.verified_images.c.chip == chip)
+        with self._begin() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return None if found is None else _decode_files(found)
+
+    def save_verified_image(self, chip: str, files: tuple[FlashFile, ...] | None) -> None:
+        """Insert or replace the files that a chip has; None: it has something that was not verified."""
+        table = schema.verified_images
+        values: dict[str, object] = {"files": _json(files), "at": time.time()}
+        with self._begin() as connection:
+            if files is None:
+                connection.execute(sql.delete(table).where(table.c.chip == chip))
+                return
+            statement = insert(table).values(chip=chip, **values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["chip"], set_=values))
 
 
 def _forget_jobs(connection: sql.Connection) -> None:

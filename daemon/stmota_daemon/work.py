@@ -5,9 +5,10 @@ the API are the caller's. Nothing here knows HTTP, SQLite or the network.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
 
 from stmota_daemon.link import Link
-from stmota_protocol.api import Phase, Problem
+from stmota_protocol.api import LogRecord, Phase, Problem
 from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
@@ -55,6 +56,10 @@ class Board(ABC):
     @abstractmethod
     def log_mark(self) -> int:
         """A mark in the board's log: now."""
+
+    @abstractmethod
+    def log_pieces(self, mark: int) -> AsyncGenerator[LogRecord]:
+        """Yield the records logged since the mark, for ever: lines, and parts of lines."""
 
     @abstractmethod
     async def log_text_since(self, mark: int, within_s: float) -> str | None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from stmota_daemon.doctor import doctor
+from stmota_daemon.expectation import ExpectationMissed
 from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore
 from stmota_daemon.flash import flash
 from stmota_daemon.inspect import info, reset
+from stmota_daemon.rollback import Rollback
+from stmota_daemon.store import Store
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol.api import (
     DoctorReport,
@@ -40,12 +44,20 @@ Work: TypeAlias = Callable[[Board, Report, Job], Awaitable[WorkOutcome]]
 """Does a job on a board; raises `WorkFailed`. A cancellation leaves the chip reset."""
 
 
-def works(firmware: FirmwareStore) -> Mapping[JobKind, Work]:
+def works(firmware: FirmwareStore, store: Store) -> Mapping[JobKind, Work]:
     """Return what to do for each kind of job."""
 
     async def do_flash(board: Board, report: Report, job: Job) -> WorkOutcome:
         options = _flash_options(job)
-        return WorkOutcome(report=await flash(board, report, _contents(firmware, options), options))
+        rollback = Rollback(store, firmware, options)
+        contents = _contents(firmware, options)
+        try:
+            done = await flash(board, report, contents, options, rollback.prepare)
+        except ExpectationMissed as missed:
+            problem = await rollback.undo(missed.problem, report, partial(flash, board, report))
+            raise WorkFailed(problem) from missed
+        rollback.remember()
+        return WorkOutcome(report=done)
 
     async def do_info(board: Board, report: Report, _job: Job) -> WorkOutcome:
         return WorkOutcome(target=await info(board, report))

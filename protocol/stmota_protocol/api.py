@@ -51,6 +51,10 @@ class ProblemCode(Enum):
     WRONG_CHIP = "wrong-chip"
     PROTECTED = "protected"
     WOULD_LOCK_OUT = "would-lock-out"
+    NO_IMAGE_BEFORE = "no-image-before"
+    """There is nothing that a rollback could go back to: refused before the first erase."""
+    EXPECTATION_FAILED = "expectation-failed"
+    """The board did not say what it should after a flash."""
     WIRING = "wiring"
     """`stmota doctor` found a wire to look at."""
     CANCELLED = "cancelled"
@@ -96,6 +100,8 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.WRONG_CHIP: ExitCode.REFUSED,
     ProblemCode.PROTECTED: ExitCode.REFUSED,
     ProblemCode.WOULD_LOCK_OUT: ExitCode.REFUSED,
+    ProblemCode.NO_IMAGE_BEFORE: ExitCode.REFUSED,
+    ProblemCode.EXPECTATION_FAILED: ExitCode.FAILED,
     ProblemCode.WIRING: ExitCode.FAILED,
     ProblemCode.CANCELLED: ExitCode.INTERRUPTED,
 }
@@ -230,6 +236,12 @@ class FlashOptions(Wire, frozen=True):
     force: bool = False
     supply_mv: int | None = None
     """The chip's VDD, for F2 and F4: they erase and program faster when they know it. None: byte by byte."""
+    expect: str | None = None
+    """A regular expression (Python's) that a line of the board's log must match after the start."""
+    within_s: float = 10.0
+    """Seconds that `expect` has, from the start on."""
+    rollback: bool = False
+    """If `expect` is not met, put back the image last verified on this chip; the job fails all the same."""
 
 
 class JobRequest(Wire, frozen=True):

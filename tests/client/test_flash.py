@@ -127,6 +127,37 @@ def test_baud_auto_leaves_the_rate_to_the_daemon(
     assert options.baud is None
 
 
+def test_what_the_board_is_to_say_reaches_the_job(
+    flashing: ScriptedDaemon, stmota: Stmota, image: Path
+) -> None:
+    stmota("flash", image, "--expect", "ready$", "--within", "2.5", "--rollback")
+
+    options = requested(flashing).flash
+    assert options is not None
+    assert (options.expect, options.within_s, options.rollback) == ("ready$", 2.5, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--expect", "("],
+            "error: --expect: '(' is no regular expression: missing ), unterminated subpattern",
+        ),
+        (["--expect", "x", "--no-start"], "error: --expect with --no-start: a board in its bootloader says"),
+        (["--rollback"], "error: --rollback needs --expect"),
+    ],
+)
+def test_what_cannot_be_expected_is_refused_before_anything_is_sent(
+    flashing: ScriptedDaemon, stmota: Stmota, image: Path, arguments: list[str], said: str
+) -> None:
+    ended = stmota("flash", image, *arguments)
+
+    assert ended.code == 2
+    assert ended.err.startswith(said)
+    assert flashing.requests == []
+
+
 def test_a_dash_reads_the_image_from_stdin(
     flashing: ScriptedDaemon, stmota: Stmota, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,13 @@ import typer
 
 from stmota_client import screen
 from stmota_client.arguments import OnJob, add_command
+from stmota_client.errors import ClientError
 from stmota_client.files import given_files
 from stmota_client.jobs import run_flash
 from stmota_client.quantity import parse_number
 from stmota_client.report import closing_line
-from stmota_protocol.api import FlashOptions, Job
+from stmota_protocol.api import FlashOptions, Job, ProblemCode
+from stmota_protocol.expectation import BadPattern, compile_pattern
 
 AUTO = "auto"
 
@@ -68,6 +70,19 @@ class FlashArguments(OnJob):
             help="The chip's VDD in millivolts, 1800 to 3600: F2 and F4 then erase and program faster.",
         ),
     ] = None
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX", help="Good only if a line of the board's log matches this after the start."
+        ),
+    ] = None
+    within: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=3600, help="How long --expect waits.")
+    ] = 10.0
+    rollback: Annotated[
+        bool,
+        typer.Option("--rollback", help="If --expect is not met, put back the image verified before."),
+    ] = False
 
 
 def flash(arguments: FlashArguments) -> None:
@@ -76,6 +91,7 @@ def flash(arguments: FlashArguments) -> None:
     Shows a progress bar in a terminal, a line now and then elsewhere; ends with a line of what was done.
     Ctrl-C cancels the job and waits for its end; a second Ctrl-C leaves at once and the job goes on.
     """
+    _check_expectation(arguments)
     files = given_files(arguments.files, arguments.address)
     options = FlashOptions(
         files=tuple(file.named for file in files),
@@ -84,8 +100,33 @@ def flash(arguments: FlashArguments) -> None:
         start=not arguments.no_start,
         force=arguments.force,
         supply_mv=arguments.supply_mv,
+        expect=arguments.expect,
+        within_s=arguments.within,
+        rollback=arguments.rollback,
     )
     show_result(run_flash(arguments, [file.content for file in files], options), arguments)
+
+
+def _check_expectation(arguments: FlashArguments) -> None:
+    """Refuse, before anything is sent, what cannot be expected. Raises `ClientError` (USAGE)."""
+    if arguments.expect is None:
+        if arguments.rollback:
+            raise ClientError.of(
+                ProblemCode.USAGE, "--rollback needs --expect", "say what the board is to say"
+            )
+        return
+    if arguments.no_start:
+        raise ClientError.of(
+            ProblemCode.USAGE,
+            "--expect with --no-start: a board in its bootloader says nothing",
+            "leave one out",
+        )
+    try:
+        compile_pattern(arguments.expect)
+    except BadPattern as bad:
+        raise ClientError.of(
+            ProblemCode.USAGE, f"--expect: {bad}", "write it as Python's re takes it"
+        ) from bad
 
 
 def show_result(job: Job, arguments: FlashArguments) -> None:
@@ -110,6 +151,7 @@ def register(app: typer.Typer) -> None:
             "stmota flash boot.bin@0x08000000 app.hex",
             "stmota flash fw.bin --address 0x08004000 --baud 230400 --json",
             "stmota flash f407.bin --supply-mv 3300",
+            "stmota flash fw.bin --expect 'ready, version 1\\.4' --within 5 --rollback",
             "stmota flash fw.hex --baud auto",
         ),
     )
