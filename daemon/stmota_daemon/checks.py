@@ -10,7 +10,7 @@ from stmota_daemon.target import Target
 from stmota_daemon.work import Report, WorkFailed
 from stmota_protocol.api import FlashFile, FlashOptions, Problem, ProblemCode
 from stmota_protocol.chips.boot import boot_lockout
-from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, units_of
+from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, first_gap, sure_units, units_of
 from stmota_protocol.chips.model import Chip
 from stmota_protocol.chips.protection import write_protected_units
 from stmota_protocol.chips.secure_flash import secure_flash_start
@@ -69,7 +69,7 @@ def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOption
     try:
         image = merged(parts)
         size = flash_size_for(image, target.chip, target.register_flash_size, force=options.force)
-        units = units_of(target.chip, size, target.option_bytes)
+        units = _units(target, image, None if target.register_flash_size is None else size)
         check_secure_flash(image, target.chip, secure_flash_start(target.chip, target.option_bytes))
         found = plan(image, units, target.chip, target.traits)
     except ImageRefused as refused:
@@ -81,6 +81,20 @@ def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOption
         _refuse(problem, report, force=options.force)
     _check_write_protection(target, found)
     return Checked(image, units, found)
+
+
+def _units(target: Target, image: Image, flash_size: int | None) -> tuple[EraseUnit, ...]:
+    """All of the chip's units, or those that are certain if the image needs no others.
+
+    Raises `LayoutUnknown`.
+    """
+    try:
+        return units_of(target.chip, flash_size, target.option_bytes)
+    except LayoutUnknown:
+        sure = sure_units(target.chip, flash_size, target.option_bytes)
+        if any(first_gap(segment.address, segment.end, sure) is not None for segment in image.segments):
+            raise
+        return sure
 
 
 def _judgements(target: Target, image: Image) -> list[Problem]:

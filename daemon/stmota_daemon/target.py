@@ -13,7 +13,7 @@ from stmota_protocol.api import Problem, ProblemCode, TargetInfo
 from stmota_protocol.chips import Chip, Dialect, RegisterRead, chip_by_product_id
 from stmota_protocol.chips.boot import boot_options
 from stmota_protocol.chips.defects import DefectKind
-from stmota_protocol.chips.option_bytes import option_reads
+from stmota_protocol.chips.option_bytes import option_reads, word_reads
 from stmota_protocol.chips.protection import read_protection, write_protection
 from stmota_protocol.chips.registers import flash_size_from, unique_id_from
 from stmota_protocol.chips.traits import Traits, traits
@@ -73,6 +73,10 @@ async def identify(bootloader: Bootloader) -> Target:
         where.append(RegisterRead(chip.bootloader_id, 1))
     options = option_reads(chip)
     held = await read_several(bootloader, [*where, *options])
+    if where[0] in held:
+        words = word_reads(chip, [read for read in options if read not in held])
+        held |= await read_several(bootloader, words)
+        options += words
     rom_id = held.get(RegisterRead(chip.bootloader_id, 1)) if chip.bootloader_id is not None else None
     rom_version = rom_id[0] if rom_id else None
     bootloader.traits = traits(chip, rom_version)

@@ -7,7 +7,7 @@ because images for offset bootloaders, data-only files and clones with more flas
 from collections.abc import Sequence
 
 from stmota_protocol.api import Problem, ProblemCode
-from stmota_protocol.chips.layout import EraseUnit
+from stmota_protocol.chips.layout import EraseUnit, first_gap
 from stmota_protocol.chips.model import KIB, Chip, Family
 from stmota_protocol.images import Image, ImageRefused, Looks, recognise
 from stmota_protocol.merging import Part
@@ -77,7 +77,9 @@ def check_secure_flash(image: Image, chip: Chip, secure_from: int | None) -> Non
 def check_place(image: Image, chip: Chip, units: Sequence[EraseUnit]) -> None:
     """Check that the image lies in the flash, aligned. Raises `ImageRefused`."""
     for segment in image.segments:
-        _check_inside(segment.address, segment.end, chip, units)
+        gap = first_gap(segment.address, segment.end, units)
+        if gap is not None:
+            raise ImageRefused(_outside(gap, chip, units[0].address, units[-1].end))
     if image.start % chip.write_alignment:
         message = (
             f"the image starts at 0x{image.start:08X}, but {chip.name} is programmed in units of "
@@ -100,16 +102,6 @@ def check_start(part: Part, image: Image, units: Sequence[EraseUnit]) -> Problem
     )
     remedy = f"start at 0x{unit.address:08X} or another erase unit; --force erases it all the same"
     return _does_not_fit(message, remedy, start, overridable=True)
-
-
-def _check_inside(start: int, end: int, chip: Chip, units: Sequence[EraseUnit]) -> None:
-    at = start
-    for unit in units:
-        if unit.address <= at < unit.end:
-            at = unit.end
-        if at >= end:
-            return
-    raise ImageRefused(_outside(at, chip, units[0].address, units[-1].end))
 
 
 def _outside(address: int, chip: Chip, first: int, end: int) -> Problem:

@@ -14,10 +14,6 @@ from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 from stmota_simulator.faults import Faults
 
-CHIPS = ["F103xB", "F103x8", "F407", "F042", "G071", "L071", "L476", "H743"]
-SELECTABLE = {"G071": {"nBOOT_SEL": 0}}
-"""Factory option bytes of a G0 ignore BOOT0 once flash is not empty."""
-
 
 def options(**changed: bool | int | str | None) -> FlashOptions:
     files = (FlashFile(firmware="", filename="fw.bin"),)
@@ -27,29 +23,6 @@ def options(**changed: bool | int | str | None) -> FlashOptions:
 async def flashed(board: VirtualBoard, image: bytes, **changed: bool | int | str | None) -> FlashReport:
     async with linked_board(board) as (lab, _):
         return await flash(lab, RecordingReport(), [image], options(**changed))
-
-
-@pytest.mark.parametrize("chip", CHIPS)
-async def test_an_image_is_flashed_verified_and_started_on_every_chip(
-    chip: str, autojump_clock: trio.testing.MockClock
-) -> None:
-    board = make_board(chip, option_bits=SELECTABLE.get(chip, {}))
-    image = make_image(5000)
-    report = await flashed(board, image)
-    assert board.flash[: len(image)] == image
-    assert report.verified
-    assert report.length == len(image)
-    assert report.recoveries == 0
-    assert board.boots[-1].state is State.APPLICATION
-
-
-@pytest.mark.parametrize("chip", CHIPS)
-async def test_an_old_image_is_replaced(chip: str, autojump_clock: trio.testing.MockClock) -> None:
-    old, new = make_image(9000, seed=1), make_image(3000, seed=2)
-    board = make_board(chip, image=old, option_bits=SELECTABLE.get(chip, {}))
-    await flashed(board, new)
-    assert board.flash[: len(new)] == new
-    assert board.boots[-1].state is State.APPLICATION
 
 
 async def test_what_stands_behind_the_image_in_its_last_page_is_erased_and_the_next_page_kept(

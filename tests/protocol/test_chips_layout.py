@@ -3,7 +3,14 @@ from itertools import pairwise
 import pytest
 
 from stmota_protocol.chips import CHIPS, Chip
-from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, largest_units, units_of
+from stmota_protocol.chips.layout import (
+    EraseUnit,
+    LayoutUnknown,
+    first_gap,
+    largest_units,
+    sure_units,
+    units_of,
+)
 
 KIB = 1024
 ALL = tuple(CHIPS.values())
@@ -122,3 +129,43 @@ def test_a_layout_that_hangs_on_an_unread_option_bit_is_refused() -> None:
 def test_a_flash_size_that_no_part_has_is_refused(size: int) -> None:
     with pytest.raises(LayoutUnknown, match="STM32F103 medium density"):
         units_of(CHIPS[0x410], size)
+
+
+def test_without_a_size_the_largest_part_is_taken_where_smaller_ones_are_but_shorter() -> None:
+    assert units_of(CHIPS[0x410], None) == largest_units(CHIPS[0x410])
+    assert units_of(CHIPS[0x419], None, option_word(0x1FFF_C008)) == largest_units(CHIPS[0x419])
+
+
+def test_without_a_size_a_layout_that_hangs_on_it_is_refused() -> None:
+    with pytest.raises(LayoutUnknown, match=r"would not tell its flash size.* from 0x08020000 on") as caught:
+        units_of(CHIPS[0x415], None, option_word(0x1FFF_7800, 21))
+    assert "before that address" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("product_id", "flash_size", "option_bytes", "count"),
+    [
+        (0x410, None, {}, 128),
+        (0x419, 1024 * KIB, {}, 8),  # sectors 8 on are others with DB1M
+        (0x419, None, option_word(0x1FFF_C008, 14), 8),
+        (0x451, 2048 * KIB, {}, 0),
+        (0x469, 512 * KIB, {}, 0),
+        (0x469, 512 * KIB, option_word(0x1FFF_7800, 22), 256),
+        (0x415, None, option_word(0x1FFF_7800, 21), 64),
+        (0x415, 512 * KIB, {}, 128),
+        (0x450, None, {}, 16),  # a part with 1 MiB has the same sectors, and lacks some
+    ],
+)
+def test_sure_units_are_those_that_no_possible_layout_contradicts(
+    product_id: int, flash_size: int | None, option_bytes: dict[int, bytes], count: int
+) -> None:
+    chip = CHIPS[product_id]
+    assert sure_units(chip, flash_size, option_bytes) == largest_units(chip)[:count]
+
+
+def test_a_gap_is_where_no_unit_is() -> None:
+    units = units_of(CHIPS[0x450], 1024 * KIB)
+    assert first_gap(0x0800_0000, 0x0808_0000, units) is None
+    assert first_gap(0x0807_FFFF, 0x0808_0001, units) == 0x0808_0000
+    assert first_gap(0x0810_0000, 0x0818_0000, units) is None
+    assert first_gap(0x0817_FFFF, 0x0818_0001, units) == 0x0818_0000

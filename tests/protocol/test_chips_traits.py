@@ -119,3 +119,23 @@ def test_defects_are_told_only_for_roms_that_have_them() -> None:
 def test_a_rom_whose_bank_erase_does_not_work_is_given_no_mass_erase() -> None:
     assert traits(CHIPS[0x450], 0xD2).mass_erase_max_us is None
     assert traits(CHIPS[0x450], 0xD4).mass_erase_max_us is not None
+
+
+@pytest.mark.parametrize(
+    ("product_id", "mass_s"),
+    [
+        (0x410, 0.06),
+        (0x413, 96.0),  # 32 s from memory: three times that
+        (0x419, 192.0),
+        (0x451, 192.0),
+        (0x450, 156.0),
+        (0x480, 0.06),
+        (0x415, 0.15),
+        (0x482, 1.29),
+        (0x481, 2.58),
+        (0x447, None),
+    ],
+)
+def test_a_mass_erase_is_waited_for_as_the_largest_part_needs(product_id: int, mass_s: float | None) -> None:
+    allowed_us = traits(CHIPS[product_id], 0xFF).mass_erase_max_us
+    assert allowed_us == (None if mass_s is None else round(mass_s * 1e6))

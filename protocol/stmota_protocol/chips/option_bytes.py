@@ -1,6 +1,6 @@
 """Option bytes as READ MEMORY shows them: what to read, and how to get words and bits out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from stmota_protocol.chips.model import Chip, RegisterRead
 from stmota_protocol.chips.option_fields import OptionField, boot_fields, read_protection_field
@@ -25,17 +25,29 @@ def option_reads(chip: Chip) -> tuple[RegisterRead, ...]:
         if first < _PERIPHERALS
         for address in range(first, last + 1, _READ_MAX)
     )
-    return memory + tuple(RegisterRead(address, _WORD) for address in _register_words(chip))
+    registers = (word for word in _wanted_words(chip) if word >= _PERIPHERALS)
+    return memory + tuple(RegisterRead(address, _WORD) for address in registers)
 
 
-def _register_words(chip: Chip) -> list[int]:
+def word_reads(chip: Chip, refused: Iterable[RegisterRead]) -> tuple[RegisterRead, ...]:
+    """Return reads of the single words that matter in places that the ROM refused to give at once.
+
+    Where the option bytes end the sources disagree on many chips, and a read beyond their end is refused.
+    """
+    ranges = [range(read.address, read.address + read.length) for read in refused if read.length > _WORD]
+    return tuple(
+        RegisterRead(word, _WORD) for word in _wanted_words(chip) if any(word in span for span in ranges)
+    )
+
+
+def _wanted_words(chip: Chip) -> list[int]:
     words = {field.address for field in boot_fields(chip)}
     words |= {variant.when.address for variant in chip.variants if variant.when is not None}
     words |= set(write_protect_words(chip))
     protection = read_protection_field(chip)
     if protection is not None:
         words.add(protection.address)
-    return sorted(word for word in words if word >= _PERIPHERALS)
+    return sorted(words)
 
 
 def option_word(option_bytes: Mapping[int, bytes], address: int) -> int | None:

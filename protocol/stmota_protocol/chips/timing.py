@@ -39,6 +39,8 @@ class FlashTiming:
     mass: Figure | None
     """None where there is no mass erase or no figure."""
     block: Figure
+    mass_bytes: int | None = None
+    """What `mass` is for: twice as much flash takes twice as long. None: any size takes the same."""
 
     def unit(self, size: int) -> Figure:
         """Return the figure for a unit of `size` bytes: that of the next larger size listed, or scaled."""
@@ -66,6 +68,7 @@ _F2_F4 = FlashTiming(
         (128 * KIB, Figure(4_000_000, "DS8626 table 40, x8, quoted in code")),
     ),
     mass=Figure(32_000_000, "DS8626, 1 MiB x8"),
+    mass_bytes=1024 * KIB,
     block=Figure(25_600, "256 bytes of 100 us, x8, DS8626"),
 )
 _F7 = FlashTiming(
@@ -76,6 +79,7 @@ _F7 = FlashTiming(
         (256 * KIB, Figure(4_000_000, "constants of a third-party tool")),
     ),
     mass=Figure(32_000_000, "constants of a third-party tool, 1 MiB"),
+    mass_bytes=1024 * KIB,
     block=Figure(25_600, "256 bytes of 100 us, x8, constants of a third-party tool"),
 )
 _G0 = FlashTiming(
@@ -91,21 +95,25 @@ _U0_C0 = FlashTiming(
 _L4_LIKE = FlashTiming(
     units=((8 * KIB, Figure(25_000, "DS10198, 24.47 ms; about 30 ms were observed on L496")),),
     mass=Figure(25_000, "DS10198, 24.59 ms a bank"),
+    mass_bytes=512 * KIB,
     block=Figure(2_900, "32 double words of 90.76 us, DS10198"),
 )
 _H74X = FlashTiming(
     units=((128 * KIB, Figure(4_000_000, "DS12110 tables 43 and 53, x8", verified=True)),),
     mass=Figure(26_000_000, "DS12110, a 1 MiB bank x8"),
+    mass_bytes=1024 * KIB,
     block=Figure(4_640, "8 flash words of 580 us, x8, DS12110 tables 43 and 53", verified=True),
 )
 _SMALL_SECTOR_H = FlashTiming(
     units=((8 * KIB, Figure(4_000, "DS13195, DS14258")),),
     mass=Figure(20_000, "DS13195, 2 MiB"),
+    mass_bytes=2048 * KIB,
     block=Figure(1_200, "16 quad words of 75 us, DS13195"),
 )
 _U5_LIKE = FlashTiming(
     units=((8 * KIB, Figure(3_400, "DS13086")),),
     mass=Figure(430_000, "DS13086, 2 MiB"),
+    mass_bytes=2048 * KIB,
     block=Figure(2_900, "16 quad words of 180 us, DS13086"),
 )
 _L0_L1 = FlashTiming(
@@ -157,3 +165,15 @@ def flash_timing(chip: Chip) -> FlashTiming:
 def erase_max_us(chip: Chip, unit_size: int) -> int:
     """Return how long to allow for the erase of one unit of `unit_size` bytes, margin included."""
     return flash_timing(chip).unit(unit_size).allow_us
+
+
+def mass_erase_max_us(chip: Chip) -> int | None:
+    """Return how long to allow for the erase of the whole array, margin included; None without a figure.
+
+    That of the largest part: a part that would not tell its size is waited for no less.
+    """
+    timing = flash_timing(chip)
+    if timing.mass is None:
+        return None
+    times = 1 if timing.mass_bytes is None else -(-chip.flash_size_max // timing.mass_bytes)
+    return timing.mass.allow_us * times

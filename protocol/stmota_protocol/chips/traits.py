@@ -7,7 +7,7 @@ from stmota_protocol.chips.defect_table import defects_of
 from stmota_protocol.chips.defects import Defect, DefectKind
 from stmota_protocol.chips.model import Chip, Dialect, Family
 from stmota_protocol.chips.start_up import start_up_us
-from stmota_protocol.chips.timing import flash_timing
+from stmota_protocol.chips.timing import flash_timing, mass_erase_max_us
 
 MAX_UNITS_0X43 = 255
 """ERASE: a count byte of 0xFF would mean mass erase (AN3155 §3.7)."""
@@ -76,15 +76,14 @@ def traits(chip: Chip, bootloader_version: int | None) -> Traits:
     The byte stands at `chip.bootloader_id` (0xB3 is V11.3); it is *not* the protocol version that GET
     answers. None, where it could not be read, takes the chip's known defects for granted.
     """
-    timing = flash_timing(chip)
     defects = defects_of(chip.product_id, bootloader_version)
     kinds = {defect.kind for defect in defects}
     paused = [defect for defect in defects if defect.pause_us]
     has_mass_erase = chip.mass_erase and DefectKind.BANK_ERASE not in kinds
     return Traits(
         start_up_us=start_up_us(chip),
-        mass_erase_max_us=timing.mass.allow_us if timing.mass and has_mass_erase else None,
-        program_block_max_us=timing.block.allow_us,
+        mass_erase_max_us=mass_erase_max_us(chip) if has_mass_erase else None,
+        program_block_max_us=flash_timing(chip).block.allow_us,
         max_units_per_erase=1 if kinds & _ONE_BY_ONE else _max_units(chip),
         pause_after_erase_us=max((defect.pause_us for defect in paused), default=0),
         pause_from_address=min((defect.pause_from or 0 for defect in paused), default=chip.flash_start),
