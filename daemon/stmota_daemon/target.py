@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
 from stmota_daemon.other_dialect import refused
@@ -18,6 +19,10 @@ from stmota_protocol.chips.protection import read_protection, write_protection
 from stmota_protocol.chips.registers import flash_size_from, unique_id_from
 from stmota_protocol.chips.traits import Traits, traits
 
+_Place: TypeAlias = tuple[int, int]
+"""Address and length of one READ MEMORY."""
+ROUNDS_TO_AGREE = 5
+"""On a line that inserts one byte in 500, four rounds of F4's 600 bytes are likely to do."""
 VECTORS_BYTES = 8
 """Initial stack pointer and reset vector."""
 
@@ -112,32 +117,53 @@ def _wrong_chip(message: str, remedy: str) -> Problem:
 async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) -> dict[RegisterRead, bytes]:
     """Read places that the chip may refuse; those it refused are left out.
 
+    Each is read twice, and again until two readings agree: what READ MEMORY brings has no checksum, and a
+    stray byte on the line shifts it. Raises `BadReply` when they do not.
+    """
+    held: dict[_Place, bytes] = {}
+    doubtful = list(dict.fromkeys((read.address, read.length) for read in reads))
+    for _ in range(ROUNDS_TO_AGREE):
+        readings = await _read_twice(bootloader, doubtful)
+        held |= {
+            place: found[0] for place, found in readings.items() if len(found) == 2 == found.count(found[0])
+        }
+        doubtful = [place for place, found in readings.items() if found and place not in held]
+        if not doubtful:
+            return {read: held[place] for read in reads if (place := (read.address, read.length)) in held}
+    address, length = doubtful[0]
+    message = f"{length} bytes at 0x{address:08X} read differently each time"
+    raise an3155.BadReply(message)
+
+
+async def _read_twice(bootloader: Bootloader, places: Sequence[_Place]) -> dict[_Place, list[bytes]]:
+    """Read each place twice; of those that the chip refused there is a reading less, or none.
+
     All are sent ahead; a refusal flushes what is behind it, which is then sent again. A chip that falls
     silent over a read is reset and asked again, and the place left out when that does not help: some ROMs do
     not NACK a bad address.
     """
-    held: dict[RegisterRead, bytes] = {}
-    left = list(reads)
+    readings: dict[_Place, list[bytes]] = {place: [] for place in places}
+    left = [*places, *places]
     attempts = 0
     while left:
-        commands = [an3155.read_memory(read.address, read.length, bootloader.settings) for read in left]
+        commands = [an3155.read_memory(address, length, bootloader.settings) for address, length in left]
         try:
             async with aclosing(bootloader.stream(commands)) as answers:
                 async for packed, result in answers:
                     if result.errors:  # a garbled byte would go unnoticed: ask again from here
                         raise Trouble(packed.commands[0], packed.commands[0].reply_step, result)  # noqa: TRY301
                     for reply in packed.replies(result):
-                        held[left.pop(0)] = reply
+                        readings[left.pop(0)].append(reply)
         except Trouble as trouble:
+            attempts += not trouble.was_refused
+            if trouble.was_refused or attempts % ATTEMPTS == 0 or _is_silent_on_bad_addresses(bootloader):
+                refused = left[0]
+                left = [place for place in left if place != refused]
             if trouble.was_refused:
-                left.pop(0)
                 await bootloader.settle()
-                continue
-            attempts += 1
-            if attempts % ATTEMPTS == 0 or _is_silent_on_bad_addresses(bootloader):
-                left.pop(0)
-            await bootloader.enter()
-    return held
+            else:
+                await bootloader.enter()
+    return readings
 
 
 def _is_silent_on_bad_addresses(bootloader: Bootloader) -> bool:

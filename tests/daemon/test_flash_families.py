@@ -19,6 +19,7 @@ from stmota_simulator.board import VirtualBoard
 from stmota_simulator.chip import State
 from stmota_simulator.chip_model import ChipModel, Range
 from stmota_simulator.chips import CHIPS, find_chip
+from stmota_simulator.fault_syntax import parse_faults
 from stmota_simulator.options import OptionBytes
 
 FLASH = 0x0800_0000
@@ -284,7 +285,7 @@ async def test_option_words_are_asked_for_one_by_one_where_the_whole_range_is_re
 @pytest.mark.parametrize(
     ("chip", "bits", "option"),
     [
-        *((chip, {"nBOOT_SEL": 1}, "nBOOT_SEL") for chip in ("G071", "G0B1", "C031", "U073")),
+        *((chip, {"nBOOT_SEL": 1}, "nBOOT_SEL") for chip in ("G071", "C031", "U073")),
         *((chip, {"nSWBOOT0": 0, "nBOOT0": 1}, "nSWBOOT0") for chip in ("L432", "L4R5")),
     ],
 )
@@ -300,3 +301,12 @@ def test_every_chip_with_a_choice_of_layouts_is_flashed_with_both() -> None:
     assert {chip.name for chip in CHIPS if chip.flash.layouts_by_option} == {
         chip for chip, bits in TWO_BANKS if bits
     }
+
+
+@pytest.mark.parametrize("byte", range(20, 320, 20))
+async def test_a_stray_byte_that_shifts_what_was_read_changes_no_option_bit(
+    byte: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    faults = parse_faults([f"extra-to-host={byte}"])
+    found = await told(board_of("G474", faults=faults))
+    assert found == await told(board_of("G474"))

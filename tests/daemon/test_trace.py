@@ -143,7 +143,7 @@ async def test_edge_times_follow_each_other(tmp_path: Path, autojump_clock: trio
 async def test_a_failed_job_s_problem_and_its_trace_say_the_same(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with lab_of(TappedBridge(Faults(mute_from=120)), tmp_path) as lab:
+    async with lab_of(TappedBridge(Faults(mute_from=200)), tmp_path) as lab:
         job = await lab.ended(traced_flash(lab))
         records = records_of(lab, job)
     assert job.state is JobState.FAILED
