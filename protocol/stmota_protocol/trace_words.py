@@ -85,8 +85,8 @@ def _checksum(packets: Sequence[bytes]) -> str:
     return _address(packets[0]) + words
 
 
-def _erase(width: int) -> Callable[[Sequence[bytes]], str]:
-    """ERASE counts in bytes (§3.7), EXTENDED ERASE in half-words (§3.8); both count one less."""
+def _numbers(width: int) -> Callable[[Sequence[bytes]], str]:
+    """Units or groups by number: in bytes (ERASE, WRITE PROTECT) or half-words; the count is one less."""
     special = {
         b"\xff": "of the whole flash",
         b"\xff\xff": "of the whole flash",
@@ -128,11 +128,11 @@ _FORMS: Mapping[int, _Form] = {
     Code.READ_MEMORY: _Form(2, _memory),
     Code.GO: _Form(1, _where),
     Code.WRITE_MEMORY: _Form(2, _memory),
-    Code.ERASE: _Form(1, _erase(1)),
-    Code.EXTENDED_ERASE: _Form(1, _erase(2)),
+    Code.ERASE: _Form(1, _numbers(1)),
+    Code.EXTENDED_ERASE: _Form(1, _numbers(2)),
     Code.SPECIAL: _Form(2, _raw),
     Code.EXTENDED_SPECIAL: _Form(3, _raw),
-    Code.WRITE_PROTECT: _Form(1, _raw),
+    Code.WRITE_PROTECT: _Form(1, _numbers(1)),
     Code.WRITE_UNPROTECT: _Form(0, _nothing),
     Code.READOUT_PROTECT: _Form(0, _nothing),
     Code.READOUT_UNPROTECT: _Form(0, _nothing),

@@ -134,6 +134,7 @@ def test_a_command_is_named_from_its_bytes(command: Command, said: str) -> None:
         (["44 bb", "ff ff 00"], "EXTENDED ERASE of the whole flash"),
         (["44 bb", "ff fe 01"], "EXTENDED ERASE of bank 1"),
         (["92 6d"], "READOUT UNPROTECT"),
+        (["63 9c", "01 00 05 04"], "WRITE PROTECT of units 0, 5"),
         (["a1 5e", "08 00 00 00 08", "00 00 00 40 40"], "GET CHECKSUM 0x08000000, 256 bytes"),
         (["77 88"], "command 0x77"),
         (["01 02 03"], "bytes 01 02 03"),
