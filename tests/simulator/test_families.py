@@ -4,6 +4,7 @@ Each expectation is a fact of the devices table, AN2606 or a reference manual.
 """
 
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from sample_images import make_image
 from simulated_chips import NAMES, board_of
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
-from stmota_simulator.chips import CHIPS, find_chip
+from stmota_simulator.chips import ALL_CHIPS, CHIPS, find_chip
 
 FLASH = 0x0800_0000
 IMAGE = make_image(heartbeat_ms=0)
@@ -41,6 +42,12 @@ def erased_span(rig: Rig) -> tuple[int, int]:
 def test_every_family_of_the_issue_has_a_chip() -> None:
     wanted = "F0 F1 F2 F3 F4 F7 G0 G4 H7 L0 L1 L4 L5 U5 WB WL C0 H5 U0 WBA"
     assert {chip.family for chip in CHIPS} == set(wanted.split())
+
+
+def test_the_document_on_families_names_every_chip() -> None:
+    rows = (Path(__file__).parents[2] / "docs" / "families.md").read_text().split("\n## ")[0]
+    named = {word.strip(",|()") for word in rows.split()}
+    assert {chip.name for chip in ALL_CHIPS} - named == set()
 
 
 @pytest.mark.parametrize(

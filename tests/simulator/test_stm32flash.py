@@ -55,6 +55,13 @@ def read_until(path: Path, wanted: re.Pattern[bytes]) -> None:
         ("F103xB", 128, 0xFF, "Device ID    : 0x0410 (STM32F10xxx Medium-density)"),
         ("F407", 1024, 0xFF, "Device ID    : 0x0413 (STM32F40xxx/41xxx)"),
         ("L071", 192, 0x00, "Device ID    : 0x0447 (STM32L07xxx/08xxx)"),
+        ("F207", 1024, 0xFF, "Device ID    : 0x0411"),
+        ("F303xC", 256, 0xFF, "Device ID    : 0x0422"),
+        ("F746", 1024, 0xFF, "Device ID    : 0x0449"),
+        ("G071", 128, 0xFF, "Device ID    : 0x0460"),
+        ("G431", 128, 0xFF, "Device ID    : 0x0468"),
+        ("L152xB", 128, 0x00, "Device ID    : 0x0416"),
+        ("L432", 256, 0xFF, "Device ID    : 0x0435"),
     ],
 )
 def test_stm32flash_writes_verifies_reads_back_and_starts(
