@@ -11,7 +11,7 @@ from stmota_daemon.bridge_peek import Peeked
 from stmota_daemon.link import ClockMap, Link, LinkError, LinkHeld, LinkLost, Run
 from stmota_daemon.store import Place
 from stmota_daemon.work import Board, Report
-from stmota_daemon.work_orders import WorkOutcome
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import Job, SerialPlace
 from stmota_protocol.messages import Console, ConsoleGap
 from stmota_protocol.steps import Batch, EdgeIdentity, Line, Outcome, Result, UartSettings, Unclaimed

@@ -34,6 +34,7 @@ from stmota_protocol.api import (
     NoteEvent,
     Phase,
 )
+from stmota_protocol.chip_work import ChipOptions
 from stmota_protocol.steps import EdgeIdentity, Line, Result, UartSettings
 from stmota_simulator.board import LINES, VirtualBoard
 from stmota_simulator.port import VirtualPort
@@ -161,9 +162,9 @@ class LabDaemon:
         flash = FlashOptions(files=files, **options)  # type: ignore[arg-type]
         return self.bridges.submit(JobRequest(kind=JobKind.FLASH, bridge=bridge, flash=flash))
 
-    def start(self, kind: JobKind, bridge: str) -> Job:
+    def start(self, kind: JobKind, bridge: str, options: ChipOptions | None = None) -> Job:
         """Put another job into a bridge's queue."""
-        return self.bridges.submit(JobRequest(kind=kind, bridge=bridge))
+        return self.bridges.submit(JobRequest(kind=kind, bridge=bridge, options=options))
 
     async def ended(self, job: Job) -> Job:
         """Wait for a job's end."""

@@ -10,6 +10,8 @@ from stmota_daemon.api_routes import Route, body_piece
 from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore, FirmwareTooLarge, WrongHash
 from stmota_protocol.api import ProblemCode
 
+MEDIA_TYPE = "application/octet-stream"
+
 
 class FirmwareRoutes:
     """Firmware by content hash."""
@@ -26,6 +28,10 @@ class FirmwareRoutes:
                 refusals=(HTTPStatus.NOT_FOUND,),
             ),
             Route(
+                "GET", path, self._get, "A firmware that a client sent or a job read", bytes,
+                refusals=(HTTPStatus.NOT_FOUND,),
+            ),
+            Route(
                 "PUT", path, self._put, "Put a firmware into the store; its hash is checked", None,
                 HTTPStatus.CREATED, body=bytes,
                 refusals=(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -35,6 +41,14 @@ class FirmwareRoutes:
     async def _has(self, request: Request) -> Response:
         there = self._firmware.has(request.path_params["sha256"])
         return Response(status_code=HTTPStatus.OK if there else HTTPStatus.NOT_FOUND)
+
+    async def _get(self, request: Request) -> Response:
+        sha256 = str(request.path_params["sha256"])
+        data = self._firmware.read(sha256)
+        if data is None:
+            message = f"the firmware {sha256[:64]!r} is not in the store"
+            raise refused(ProblemCode.UNKNOWN_FIRMWARE, message, "it may have made room for newer ones")
+        return Response(data, media_type=MEDIA_TYPE)
 
     async def _put(self, request: Request) -> Response:
         declared = request.headers.get("content-length", "0")

@@ -10,7 +10,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stmota_daemon.api_error import refused
-from stmota_protocol.api import ProblemCode, Wire
+from stmota_protocol.api import ProblemCode
+from stmota_protocol.api_wire import Wire
 
 MAX_BODY = 1024 * 1024
 """Bytes of a JSON body; the largest real one is below 2 KiB."""
@@ -37,7 +38,7 @@ class Route:
     handler: Handler
     summary: str
     answer: Any = None
-    """Type of the answer's JSON, or of one event of a stream; `bytes`: lines of JSON; None: no body."""
+    """Type of the answer's JSON, or of one event of a stream; `bytes`: a raw body; None: no body."""
     status: HTTPStatus = HTTPStatus.OK
     is_stream: bool = False
     body: Any = None
@@ -45,6 +46,8 @@ class Route:
     refusals: tuple[HTTPStatus, ...] = ()
     """Statuses of problems, beyond those that every route may answer."""
     parameters: tuple[Parameter, ...] = ()
+    media_type: str = "application/octet-stream"
+    """Of a raw body in the answer."""
 
 
 def json_answer(message: object, status: HTTPStatus = HTTPStatus.OK) -> Response:

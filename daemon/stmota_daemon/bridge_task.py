@@ -24,7 +24,7 @@ from stmota_daemon.peer_text import MAX_VERSION, cleaned
 from stmota_daemon.store import Place, SeenBridge
 from stmota_daemon.tracing import Tracing, traced
 from stmota_daemon.work import Report, WorkFailed
-from stmota_daemon.work_orders import WorkOutcome
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import Bridge, Job, Problem, ProblemCode
 from stmota_protocol.chips import chip_by_name
 from stmota_protocol.steps import EdgeIdentity, UartSettings
@@ -257,9 +257,7 @@ class BridgeTask(LinkOwner):
             if outcome.found is not None:
                 self.known.chip = outcome.found.chip
                 self._remember()
-            jobs.move(
-                job.id, Move.SUCCEED, report=outcome.report, target=outcome.target, doctor=outcome.doctor
-            )
+            jobs.move(job.id, Move.SUCCEED, outcome=outcome)
         elif self._job_scope.cancel_called:
             jobs.move(job.id, Move.STOP)
         else:

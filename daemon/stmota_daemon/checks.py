@@ -6,13 +6,13 @@ A refusal of fact stands; one of judgement is overridden by `force`, and then be
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stmota_daemon.refusals import layout_unknown, readable, refuse, writable
 from stmota_daemon.target import Target
 from stmota_daemon.work import Report, WorkFailed
 from stmota_protocol.api import FlashFile, FlashOptions, Problem, ProblemCode
 from stmota_protocol.chips.boot import boot_lockout
 from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, first_gap, sure_units, units_of
 from stmota_protocol.chips.model import Chip
-from stmota_protocol.chips.protection import write_protected_units
 from stmota_protocol.chips.secure_flash import secure_flash_start
 from stmota_protocol.image_checks import (
     check_family,
@@ -63,8 +63,7 @@ def check_files(contents: Sequence[bytes], options: FlashOptions) -> tuple[Given
 
 def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOptions, report: Report) -> Checked:
     """Plan the flash, or raise `WorkFailed` with the first thing that speaks against it."""
-    if target.is_read_protected:
-        raise WorkFailed(_read_protected(target))
+    readable(target)
     parts = [file.part(target.chip) for file in files]
     try:
         image = merged(parts)
@@ -75,11 +74,11 @@ def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOption
     except ImageRefused as refused:
         raise WorkFailed(refused.problem) from refused
     except LayoutUnknown as unknown:
-        raise WorkFailed(_layout_unknown(unknown)) from unknown
+        raise WorkFailed(layout_unknown(unknown)) from unknown
     starts = [check_start(part, image, units) for part in parts]
     for problem in [*filter(None, starts), *_judgements(target, image)]:
-        _refuse(problem, report, force=options.force)
-    _check_write_protection(target, found)
+        refuse(problem, report, force=options.force)
+    writable(target, found.units, "the image")
     return Checked(image, units, found)
 
 
@@ -111,40 +110,3 @@ def _judgements(target: Target, image: Image) -> list[Problem]:
             )
         )
     return [problem for problem in found if problem is not None]
-
-
-def _refuse(problem: Problem, report: Report, *, force: bool) -> None:
-    if not (force and problem.overridable):
-        raise WorkFailed(problem)
-    report.note(f"{problem.message} (overridden by --force)", warning=True)
-
-
-def _check_write_protection(target: Target, found: FlashPlan) -> None:
-    protected = write_protected_units(target.chip, target.option_bytes, found.units)
-    if protected:
-        raise WorkFailed(_write_protected(protected))
-
-
-def _write_protected(units: Sequence[EraseUnit]) -> Problem:
-    where = ", ".join(f"0x{unit.address:08X}" for unit in units[:4]) + (", …" if len(units) > 4 else "")
-    return Problem(
-        code=ProblemCode.PROTECTED,
-        message=f"the image covers write-protected flash: {len(units)} erase units ({where})",
-        remedy="remove the write protection first (WRITE UNPROTECT; stmota has no command for it yet)",
-        step="check",
-        address=units[0].address,
-    )
-
-
-def _read_protected(target: Target) -> Problem:
-    return Problem(
-        code=ProblemCode.PROTECTED,
-        message=f"{target.chip.name} is read-protected (RDP level 1): the ROM refuses to read and write",
-        remedy="remove the protection first, which erases the whole chip (READOUT UNPROTECT; stmota has no"
-        " command for it yet)",
-        step="check",
-    )
-
-
-def _layout_unknown(unknown: LayoutUnknown) -> Problem:
-    return Problem(code=ProblemCode.WRONG_CHIP, message=unknown.message, remedy=unknown.remedy, step="check")

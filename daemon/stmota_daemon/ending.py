@@ -57,14 +57,28 @@ async def end_flash(
         await _insist(bootloader, report, bootloader.stay)
         raise WorkFailed(_not_started(f"{obstacle}, and a reset needs both NRST and BOOT0 wired"))
     report.phase(Phase.START, 0, f"starting the application by {'GO' if by_go else 'reset'}")
+    go_address = first_block.address if by_go else None
+    return await start_and_watch(board, bootloader, report, target, go_address, expectation)
+
+
+async def start_and_watch(
+    board: Board,
+    bootloader: Bootloader,
+    report: Report,
+    target: Target,
+    go_address: int | None,
+    expectation: Expectation | None = None,
+) -> Ending:
+    """Start by GO, or by a reset where there is no address, and watch the log for a sign of life."""
     mark = board.log_mark()
-    await _insist(bootloader, report, lambda: bootloader.leave(first_block.address if by_go else None))
+    await _insist(bootloader, report, lambda: bootloader.leave(go_address))
     if expectation is None:
         evidence = await board.log_text_since(mark, BOOT_LINE_WITHIN_S)
     else:
         report.phase(Phase.START, 0, f"waiting for {expectation.pattern!r}")
         evidence = await expectation.met(board, mark)
-    return Ending(True if evidence else None, evidence, _note(target, lines, by_go=by_go))
+    note = _note(target, bootloader.link.identity.lines, by_go=go_address is not None)
+    return Ending(True if evidence else None, evidence, note)
 
 
 def go_obstacle(target: Target, first_block: Block) -> str | None:

@@ -10,17 +10,15 @@ import msgspec
 from stmota_daemon.job_feed import JobFeed
 from stmota_daemon.job_states import Move, moved
 from stmota_daemon.store import Store
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import (
     ENDED,
-    DoctorReport,
-    FlashReport,
     Job,
     JobEvent,
     JobRequest,
     JobState,
     Problem,
     StateEvent,
-    TargetInfo,
 )
 
 logger = logging.getLogger(__name__)
@@ -60,6 +58,7 @@ class JobRegistry:
             created_at=time.time(),
             flash=request.flash,
             trace=request.trace,
+            options=request.options,
         )
         self._active[job.id] = _Active(job, [])
         self._publish(job)
@@ -95,9 +94,7 @@ class JobRegistry:
         move: Move,
         *,
         problem: Problem | None = None,
-        report: FlashReport | None = None,
-        target: TargetInfo | None = None,
-        doctor: DoctorReport | None = None,
+        outcome: WorkOutcome | None = None,
     ) -> Job:
         """Move a job that is known; its end carries what became of it. Raises `IllegalMove`."""
         job = self.job(job_id)
@@ -113,9 +110,10 @@ class JobRegistry:
             started_at=now if move is Move.START and job.started_at is None else job.started_at,
             ended_at=now if state in ENDED else None,
             problem=problem,
-            report=report,
-            target=target,
-            doctor=doctor,
+            report=outcome.report if outcome else None,
+            target=outcome.target if outcome else None,
+            result=outcome.result if outcome else None,
+            doctor=outcome.doctor if outcome else None,
         )
         self._publish(job)
         return job

@@ -73,7 +73,7 @@ def _responses(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
         good["description"] = events
         good["content"] = {"text/event-stream": {"schema": schema_of[route.answer]}}
     elif route.answer is bytes:
-        good["content"] = {"application/jsonl": {}}
+        good["content"] = {route.media_type: {}}
     elif route.answer is not None:
         good["content"] = {_JSON: {"schema": schema_of[route.answer]}}
     responses = {str(int(route.status)): good}

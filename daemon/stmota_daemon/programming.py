@@ -13,6 +13,7 @@ from functools import cached_property
 
 from stmota_daemon.bootloader import Bootloader
 from stmota_daemon.difference import Difference, difference
+from stmota_daemon.erase_command import erase_units
 from stmota_daemon.link import LinkLost
 from stmota_daemon.pace import Meter, Pace
 from stmota_daemon.target import Target
@@ -21,9 +22,7 @@ from stmota_daemon.work import Report, WorkFailed
 from stmota_protocol import an3155
 from stmota_protocol.api import Phase, Problem, ProblemCode
 from stmota_protocol.chips.layout import EraseUnit
-from stmota_protocol.chips.timing import erase_max_us
 from stmota_protocol.plan import Block, FlashPlan
-from stmota_protocol.steps import Wait
 
 FRUITLESS_RECOVERIES = 3
 """Recoveries in a row that bring nothing done: the fourth trouble asks for a lower baud, or ends the job."""
@@ -89,7 +88,7 @@ class Programming:
         Without a verify the last block is part of it: the edge skips it when anything before it fails.
         """
         reads = list(self._to_verify)
-        yield from [self._erase_command(group) for group in self._to_erase]
+        yield from [erase_units(self._target, group) for group in self._to_erase]
         yield from self._write_commands(list(self._to_write))
         yield from map(self._read_command, reads)
         if not self._verify:
@@ -101,16 +100,6 @@ class Programming:
             yield from self._write_commands([self._plan.last_block])
         if self._verify:
             yield self._read_command(self._plan.last_block)
-
-    def _erase_command(self, units: tuple[EraseUnit, ...]) -> an3155.Command:
-        within_us = sum(erase_max_us(self._target.chip, unit.size) for unit in units)
-        length = sum(unit.size for unit in units)
-        numbers = [unit.index for unit in units]
-        command = an3155.erase(self._target.erase_code, numbers, within_us, units[0].address, length)
-        traits = self._target.traits
-        if traits.pause_after_erase_us and units[-1].address >= traits.pause_from_address:
-            return an3155.followed_by(command, Wait(traits.pause_after_erase_us))
-        return command
 
     def _write_commands(self, blocks: Iterable[Block]) -> Iterator[an3155.Command]:
         within_us = self._target.traits.program_block_max_us

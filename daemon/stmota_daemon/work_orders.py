@@ -1,45 +1,36 @@
 """Which coroutine does which kind of job."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from stmota_daemon.doctor import doctor
+from stmota_daemon.erase_job import erase
 from stmota_daemon.expectation import ExpectationMissed
 from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore
 from stmota_daemon.flash import flash
+from stmota_daemon.go_job import go
 from stmota_daemon.inspect import info, reset
+from stmota_daemon.option_job import option_bytes
+from stmota_daemon.protect_job import protect, unprotect
+from stmota_daemon.read_job import read
 from stmota_daemon.rollback import Rollback
 from stmota_daemon.store import Store
+from stmota_daemon.verify_job import verify
 from stmota_daemon.work import Board, Report, WorkFailed
-from stmota_protocol.api import (
-    DoctorReport,
-    FlashFile,
-    FlashOptions,
-    FlashReport,
-    Job,
-    JobKind,
-    Problem,
-    ProblemCode,
-    TargetInfo,
+from stmota_daemon.work_outcome import WorkOutcome
+from stmota_protocol.api import FlashOptions, Job, JobKind, Problem, ProblemCode
+from stmota_protocol.chip_work import (
+    EraseOptions,
+    GoOptions,
+    OptionBytesOptions,
+    ProtectOptions,
+    ReadOptions,
+    UnprotectOptions,
+    VerifyOptions,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class WorkOutcome:
-    """What a job brought back."""
-
-    report: FlashReport | None = None
-    target: TargetInfo | None = None
-    doctor: DoctorReport | None = None
-
-    @property
-    def found(self) -> TargetInfo | None:
-        """The chip that was found, if the job looked."""
-        return self.report.target if self.report else self.target
-
-
+Options = TypeVar("Options")
 Work: TypeAlias = Callable[[Board, Report, Job], Awaitable[WorkOutcome]]
 """Does a job on a board; raises `WorkFailed`. A cancellation leaves the chip reset."""
 
@@ -69,12 +60,40 @@ def works(firmware: FirmwareStore, store: Store) -> Mapping[JobKind, Work]:
     async def do_doctor(board: Board, report: Report, _job: Job) -> WorkOutcome:
         return WorkOutcome(doctor=await doctor(board, report))
 
+    async def do_read(board: Board, report: Report, options: ReadOptions) -> WorkOutcome:
+        return await read(board, report, firmware, options)
+
+    async def do_verify(board: Board, report: Report, options: VerifyOptions) -> WorkOutcome:
+        image_file = _firmware(firmware, options.firmware, options.filename)
+        return await verify(board, report, image_file, options)
+
     return {
         JobKind.FLASH: do_flash,
         JobKind.INFO: do_info,
         JobKind.RESET: do_reset,
         JobKind.DOCTOR: do_doctor,
+        JobKind.READ: _with_options(ReadOptions, do_read),
+        JobKind.VERIFY: _with_options(VerifyOptions, do_verify),
+        JobKind.ERASE: _with_options(EraseOptions, erase),
+        JobKind.GO: _with_options(GoOptions, go),
+        JobKind.PROTECT: _with_options(ProtectOptions, protect),
+        JobKind.UNPROTECT: _with_options(UnprotectOptions, unprotect),
+        JobKind.OPTION_BYTES: _with_options(OptionBytesOptions, option_bytes),
     }
+
+
+def _with_options(
+    kind: type[Options], work: Callable[[Board, Report, Options], Awaitable[WorkOutcome]]
+) -> Work:
+    """Make work on options of a kind into work on a job that has them."""
+
+    async def do(board: Board, report: Report, job: Job) -> WorkOutcome:
+        if not isinstance(job.options, kind):
+            message = f"job {job.id} has no options of the kind {job.kind.value}"
+            raise WorkFailed(Problem(code=ProblemCode.USAGE, message=message))
+        return await work(board, report, job.options)
+
+    return do
 
 
 def _flash_options(job: Job) -> FlashOptions:
@@ -83,25 +102,26 @@ def _flash_options(job: Job) -> FlashOptions:
     return job.flash
 
 
-def _contents(firmware: FirmwareStore, options: FlashOptions) -> list[bytes]:
+def _contents(store: FirmwareStore, options: FlashOptions) -> list[bytes]:
     """Read a flash's files. Raises `WorkFailed` where one is not in the store, or all are too much."""
     contents: list[bytes] = []
     for file in options.files:
-        content = firmware.read(file.firmware)
-        if content is None:
-            raise WorkFailed(_no_firmware(file))
-        contents.append(content)
+        contents.append(_firmware(store, file.firmware, file.filename))
         if sum(map(len, contents)) > MAX_FIRMWARE:
             raise WorkFailed(_too_much(options))
     return contents
 
 
-def _no_firmware(file: FlashFile) -> Problem:
-    return Problem(
-        code=ProblemCode.UNKNOWN_FIRMWARE,
-        message=f"the firmware {file.firmware[:12]} of {file.filename} is not in the store any more",
-        remedy="flash the file again: that sends it again",
-    )
+def _firmware(store: FirmwareStore, sha256: str, filename: str) -> bytes:
+    found = store.read(sha256)
+    if found is None:
+        problem = Problem(
+            code=ProblemCode.UNKNOWN_FIRMWARE,
+            message=f"the firmware {sha256[:12]} of {filename} is not in the store any more",
+            remedy="give the command again: that sends it again",
+        )
+        raise WorkFailed(problem)
+    return found
 
 
 def _too_much(options: FlashOptions) -> Problem:

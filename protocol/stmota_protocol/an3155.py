@@ -275,6 +275,13 @@ def erase(code: int, units: Sequence[int], within_us: int, address: int, length:
     return Command(Code(code), steps, address, length)
 
 
+def mass_erase(code: int, within_us: int, address: int, length: int) -> Command:
+    """ERASE or EXTENDED ERASE of all the flash; `address` and `length` say what that is, for people."""
+    packet = b"\xff\xff\x00" if code == Code.EXTENDED_ERASE else b"\xff\x00"  # AN3155 §3.7, §3.8
+    steps = (*_opening(Code(code)), Send(packet), _ack(ANSWER_WITHIN_US + within_us))
+    return Command(Code(code), steps, address, length)
+
+
 def go(address: int, *, has_first_ack: bool = True) -> Command:
     """GO: the ROM loads the stack pointer from `address` and jumps to the word behind it.
 
@@ -284,6 +291,15 @@ def go(address: int, *, has_first_ack: bool = True) -> Command:
     if not has_first_ack:
         opening = (opening[0], Expect(ACK, FIRST_ACK_WITHIN_US, on_silence=OnSilence.GO_ON))
     return Command(Code.GO, (*opening, _number(address), _ack()), address)
+
+
+def acknowledged(code: Code, packet: bytes | None, within_us: int) -> Command:
+    """A command without a reply: its code, a packet (its checksum is added) if there is one, the last ACK.
+
+    `within_us` is what its work may take, the ACK's way aside.
+    """
+    sent = () if packet is None else (Send(packet + bytes((checksum(packet),))),)
+    return Command(code, (*_opening(code), *sent, _ack(ANSWER_WITHIN_US + within_us)))
 
 
 def get_checksum(address: int, length: int) -> Command:

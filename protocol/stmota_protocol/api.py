@@ -8,14 +8,11 @@ fields; a client ignores those it does not know. The routes stand in docs/api.md
 from enum import Enum, unique
 from typing import TypeAlias
 
-import msgspec
+from stmota_protocol.api_wire import Wire
+from stmota_protocol.chip_work import ChipOptions, ChipResult
 
 API_VERSION = (1, 0)
 """Major: incompatible. Minor: the daemon can more. A client newer than its daemon says so."""
-
-
-class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of all API messages."""
 
 
 @unique
@@ -50,6 +47,10 @@ class ProblemCode(Enum):
     DOES_NOT_FIT = "does-not-fit"
     WRONG_CHIP = "wrong-chip"
     PROTECTED = "protected"
+    NO_COMMAND = "no-command"
+    """The chip's ROM has no such command: GET does not list it."""
+    PERMANENT = "permanent"
+    """It could never be undone."""
     WOULD_LOCK_OUT = "would-lock-out"
     NO_IMAGE_BEFORE = "no-image-before"
     """There is nothing that a rollback could go back to: refused before the first erase."""
@@ -99,6 +100,8 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.DOES_NOT_FIT: ExitCode.REFUSED,
     ProblemCode.WRONG_CHIP: ExitCode.REFUSED,
     ProblemCode.PROTECTED: ExitCode.REFUSED,
+    ProblemCode.NO_COMMAND: ExitCode.REFUSED,
+    ProblemCode.PERMANENT: ExitCode.REFUSED,
     ProblemCode.WOULD_LOCK_OUT: ExitCode.REFUSED,
     ProblemCode.NO_IMAGE_BEFORE: ExitCode.REFUSED,
     ProblemCode.EXPECTATION_FAILED: ExitCode.FAILED,
@@ -212,6 +215,13 @@ class JobKind(Enum):
     INFO = "info"
     RESET = "reset"
     DOCTOR = "doctor"
+    READ = "read"
+    VERIFY = "verify"
+    ERASE = "erase"
+    GO = "go"
+    PROTECT = "protect"
+    UNPROTECT = "unprotect"
+    OPTION_BYTES = "option-bytes"
 
 
 class FlashFile(Wire, frozen=True):
@@ -251,6 +261,8 @@ class JobRequest(Wire, frozen=True):
     bridge: str | None = None
     flash: FlashOptions | None = None
     """For `FLASH`, and only there."""
+    options: ChipOptions | None = None
+    """For the kinds behind `RESET`: of the job's own kind."""
     wait: bool = True
     """Queue behind running jobs; False: fail with `busy` instead."""
     trace: bool = False
@@ -271,15 +283,18 @@ class JobState(Enum):
 
 @unique
 class Phase(Enum):
-    """What a flash is at, in this order; only ERASE, WRITE and VERIFY have progress in bytes."""
+    """What a job is at, in this order; only READ, ERASE, WRITE and VERIFY have progress in bytes."""
 
     CONNECT = "connect"
     ENTER = "enter"
     IDENTIFY = "identify"
     CHECK = "check"
+    READ = "read"
     ERASE = "erase"
     WRITE = "write"
     VERIFY = "verify"
+    PROTECT = "protect"
+    """Protection or option bytes are changed; the chip may reset itself."""
     START = "start"
     RECOVER = "recover"
     """Trouble: resync, read back, go on (may come between any others)."""
@@ -376,10 +391,13 @@ class Job(Wire, frozen=True):
     started_at: float | None = None
     ended_at: float | None = None
     flash: FlashOptions | None = None
+    options: ChipOptions | None = None
     problem: Problem | None = None
     report: FlashReport | None = None
     target: TargetInfo | None = None
-    """For `INFO`."""
+    """The chip, for all kinds but `FLASH`, whose report has it, and `RESET`."""
+    result: ChipResult | None = None
+    """For the kinds that have `options`."""
     doctor: DoctorReport | None = None
     """For `DOCTOR`."""
     trace: bool = False

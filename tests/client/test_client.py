@@ -77,7 +77,7 @@ def test_every_method_asks_its_route(daemon: ScriptedDaemon) -> None:
     bodies = {request.path: request.body for request in daemon.requests if request.body}
     assert bodies == {
         "/v1/bridges": b'{"name":"lab","place":{"kind":"network","host":"h","port":1}}',
-        "/v1/jobs": b'{"kind":"reset","bridge":null,"flash":null,"wait":true,"trace":false}',
+        "/v1/jobs": b'{"kind":"reset","bridge":null,"flash":null,"options":null,"wait":true,"trace":false}',
     }
 
 

@@ -30,7 +30,7 @@ from stmota_daemon.instance import listening_socket, listening_tcp
 from stmota_daemon.openapi import openapi
 from stmota_daemon.server import HttpServer
 from stmota_daemon.work import Board, Report
-from stmota_daemon.work_orders import WorkOutcome
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import (
     API_VERSION,
     Bridge,
@@ -181,7 +181,7 @@ async def test_every_route_is_described(open_api: OpenApi) -> None:
             "/v1/bridges": ["get", "post"],
             "/v1/bridges/{ref}": ["delete", "get"],
             "/v1/bridges/{ref}/log": ["get"],
-            "/v1/firmware/{sha256}": ["head", "put"],
+            "/v1/firmware/{sha256}": ["get", "head", "put"],
             "/v1/jobs": ["get", "post"],
             "/v1/jobs/{id}": ["get"],
             "/v1/jobs/{id}/cancel": ["post"],
@@ -284,6 +284,18 @@ async def test_firmware_is_sent_once(open_api: OpenApi) -> None:
         assert (await api.client.head(path)).status_code == 200
 
 
+async def test_firmware_is_given_back_as_it_came(open_api: OpenApi) -> None:
+    path = f"/v1/firmware/{SHA256}"
+    async with open_api() as api:
+        missing = await api.client.get(path)
+        assert missing.status_code == 404
+        assert problem_of(missing).code is ProblemCode.UNKNOWN_FIRMWARE
+        await api.client.put(path, content=FIRMWARE)
+        answer = await api.client.get(path)
+        assert answer.content == FIRMWARE
+        assert answer.headers["content-type"] == "application/octet-stream"
+
+
 @pytest.mark.parametrize(
     ("name", "status", "said"), [("00" * 32, 422, "has SHA-256"), ("xyz", 400, "is no SHA-256")]
 )
@@ -333,6 +345,10 @@ async def test_a_job_is_queued_done_and_told(open_api: OpenApi) -> None:
         assert [found.id for found in await api.get("/v1/jobs", list[Job])] == [job.id]
 
 
+def with_options(kind: str, **options: object) -> dict[str, object]:
+    return {"kind": kind, "options": {"kind": kind, **options}}
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "said"),
     [
@@ -354,6 +370,17 @@ async def test_a_job_is_queued_done_and_told(open_api: OpenApi) -> None:
         ),
         ({"kind": "flash", "flash": {"files": []}}, 400, "a flash takes 1 to 16 files, not 0"),
         ({"kind": "flash", "flash": {"files": flash_of("f")["files"] * 17}}, 400, "1 to 16 files, not 17"),
+        ({"kind": "read"}, 400, "a job of the kind read needs its `options`"),
+        ({"kind": "read", "options": {"kind": "erase"}}, 400, "are not of the kind read"),
+        ({"kind": "info", "options": {"kind": "read"}}, 400, "are not of the kind info"),
+        (with_options("read", address=0), 400, "`address` and `length` go together"),
+        (with_options("read", address=2**32 - 1, length=2), 400, "no 32-bit range"),
+        (with_options("read", address=0, length=0), 400, "no 32-bit range"),
+        (with_options("read", baud=1), 400, "baud 1 is not"),
+        (with_options("verify", firmware="0", filename="f"), 404, "is not in the store"),
+        (with_options("erase", address=0, length=1, units=[1]), 400, "a range or units, not both"),
+        (with_options("go", address=-1), 400, "no 32-bit range"),
+        (with_options("option-bytes", raw=[{"address": 0, "data": "x"}]), 400, "'x' is no hex"),
     ],
 )
 async def test_a_bad_job_is_refused(

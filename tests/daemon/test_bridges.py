@@ -15,7 +15,7 @@ from stmota_daemon.config import BridgeConfig
 from stmota_daemon.link import LinkLost
 from stmota_daemon.peek_times import PEEK_EVERY_S
 from stmota_daemon.work import Board, Report
-from stmota_daemon.work_orders import WorkOutcome
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import (
     BridgeEvent,
     BridgeGone,

@@ -18,7 +18,7 @@ from stmota_daemon.connector import HOLD_AFTER_USE_S
 from stmota_daemon.link import LinkHeld, LinkLost
 from stmota_daemon.peek_times import PEEK_EVERY_S, PEEK_GAP_S
 from stmota_daemon.work import Board, Report
-from stmota_daemon.work_orders import WorkOutcome
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import (
     BridgeState,
     Job,

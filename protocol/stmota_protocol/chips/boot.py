@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stmota_protocol.chips.model import Chip, Family
 from stmota_protocol.chips.option_bytes import option_value
 from stmota_protocol.chips.option_fields import boot_fields
+from stmota_protocol.chips.option_writes import is_writable
 
 _ITCM_SYSTEM_MEMORY = 0x0010_0000
 """Where F7 shows its ROM on the ITCM bus: the factory BOOT_ADD1 (RM0385 §2.4)."""
@@ -43,15 +44,21 @@ def boot_lockout(chip: Chip, option_bytes: Mapping[int, bytes]) -> LockOut | Non
     read = {field.name: option_value(option_bytes, field) for field in fields}
     values = {name: value for name, value in read.items() if value is not None}
     if values.get("BOOT_LOCK") == 1:
-        remedy = "clear BOOT_LOCK with a debugger first" + _ONLY_SWD
-        return LockOut("BOOT_LOCK", "BOOT_LOCK is 1: the chip always starts its flash", remedy)
+        reason = "BOOT_LOCK is 1: the chip always starts its flash"
+        return LockOut("BOOT_LOCK", reason, _remedy(chip, "BOOT_LOCK", "0"))
     selector = _ignored_pin(values)
     if selector is not None:
-        return _option_lockout(selector, values)
+        return _option_lockout(chip, selector, values)
     if values.get("nBOOT1") == 0:
-        remedy = "set nBOOT1 to 1 first" + _ONLY_SWD
-        return LockOut("nBOOT1", "nBOOT1 is 0: BOOT0 high starts the RAM, not the bootloader", remedy)
+        reason = "nBOOT1 is 0: BOOT0 high starts the RAM, not the bootloader"
+        return LockOut("nBOOT1", reason, _remedy(chip, "nBOOT1", "1"))
     return _address_lockout(chip, values)
+
+
+def _remedy(chip: Chip, name: str, value: str) -> str:
+    if is_writable(chip):
+        return f"`stmota option-bytes write {name}={value}` first{_ONLY_SWD}"
+    return f"set {name} to {value} first (with a debugger, or ST's tool over this bootloader){_ONLY_SWD}"
 
 
 _PIN_IGNORED_WHEN = (("nBOOT_SEL", 1), ("BOOT_SEL", 0), ("nSWBOOT0", 0))
@@ -65,15 +72,14 @@ def _ignored_pin(values: Mapping[str, int]) -> tuple[str, int] | None:
     return None
 
 
-def _option_lockout(selector: tuple[str, int], values: Mapping[str, int]) -> LockOut | None:
+def _option_lockout(chip: Chip, selector: tuple[str, int], values: Mapping[str, int]) -> LockOut | None:
     name, value = selector
     starts_flash = values.get("nBOOT0") == 1 or values.get("BOOT0") == 0
     if not starts_flash:
         return None
     decider = "nBOOT0 = 1" if "nBOOT0" in values else "BOOT0 = 0"
     reason = f"{name} is {value}, so that option bit {decider} decides and the pin does not"
-    remedy = f"set {name} to {1 - value} first (with a debugger, or ST's tool over this bootloader)"
-    return LockOut(name, reason, remedy + _ONLY_SWD)
+    return LockOut(name, reason, _remedy(chip, name, str(1 - value)))
 
 
 def _address_lockout(chip: Chip, values: Mapping[str, int]) -> LockOut | None:
@@ -89,4 +95,5 @@ def _address_lockout(chip: Chip, values: Mapping[str, int]) -> LockOut | None:
     if not chip.system_memory or any(first <= address <= last for first, last in chip.system_memory):
         return None
     reason = f"{name} makes BOOT0 high start at 0x{address:08X}, not in the bootloader"
-    return LockOut(name, reason, f"set {name} to its factory value first" + _ONLY_SWD)
+    factory = "0x0040" if chip.family is Family.F7 else "its factory value"  # RM0385 §2.4: system memory
+    return LockOut(name, reason, _remedy(chip, name, factory))

@@ -102,10 +102,7 @@ def _bit_map_indexes(
     protects_when = _protects_when(rule, option_bytes)
     if bits is None or protects_when is None:
         return None
-    found = (
-        (unit.index, _group(rule, _group_units(rule, chip, option_bytes), chip, unit, len(bits)))
-        for unit in units
-    )
+    found = ((unit.index, protect_group(rule, chip, option_bytes, unit)) for unit in units)
     return frozenset(index for index, group in found if group is not None and bits[group] == protects_when)
 
 
@@ -126,14 +123,14 @@ def _protects_when(rule: BitMap, option_bytes: Mapping[int, bytes]) -> int | Non
     return None if mode is None else rule.protects_when ^ mode
 
 
-def _group_units(rule: BitMap, chip: Chip, option_bytes: Mapping[int, bytes]) -> int:
+def protect_group(rule: BitMap, chip: Chip, option_bytes: Mapping[int, bytes], unit: EraseUnit) -> int | None:
+    """Return which bit of the rule protects an erase unit, None if none does."""
+    groups = sum(count for _, _, count in rule.words)
     dual = chip.product_id == _F76X and option_bit(option_bytes, *_F76X_NDBANK) == 0
-    return 2 if dual else rule.group_units
-
-
-def _group(rule: BitMap, group_units: int, chip: Chip, unit: EraseUnit, groups: int) -> int | None:
     offset = unit.address - chip.flash_start
-    group = offset // rule.group_bytes if rule.group_bytes else unit.index // group_units
+    group = (
+        offset // rule.group_bytes if rule.group_bytes else unit.index // (2 if dual else rule.group_units)
+    )
     if group < groups:
         return group
     return groups - 1 if rule.last_covers_rest else None
