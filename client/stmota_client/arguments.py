@@ -17,6 +17,7 @@ import typer
 from stmota_client import screen
 from stmota_client.errors import ClientError
 from stmota_client.interruption import termination_as_interrupt
+from stmota_client.quantity import parse_number
 from stmota_protocol.api import ExitCode
 
 
@@ -73,6 +74,36 @@ class OnJob(OnBridge):
             help="Write every byte on the board's UART with its time; `stmota explain FILE` shows it.",
         ),
     ] = None
+
+
+AUTO = "auto"
+
+
+def number(text: str | int) -> int:
+    """Parse a number option. Raises `typer.BadParameter`."""
+    try:
+        return text if isinstance(text, int) else parse_number(text)  # typer parses defaults, too
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def baud(text: str | int) -> int | None:
+    """Parse a speed, or `auto`, which is None. Raises `typer.BadParameter`."""
+    return None if text == AUTO else number(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtBaud(OnJob):
+    """A job that moves so many bytes that the bootloader's speed matters."""
+
+    baud: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BAUD",
+            parser=baud,
+            help="Speed of the bootloader; auto: the fastest at which the chip answers right.",
+        ),
+    ] = 115200
 
 
 A = TypeVar("A", bound=Common)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from stmota_client.errors import ClientError
 from stmota_client.events import EventDecoder, misfit
 from stmota_client.streams import Stream
 from stmota_client.transport import ANSWER_TIMEOUT_S, Transport
@@ -38,6 +39,7 @@ from stmota_protocol.api import (
     MissedEvent,
     NoteEvent,
     PhaseEvent,
+    ProblemCode,
     ProgressEvent,
     StateEvent,
 )
@@ -96,6 +98,15 @@ class Client:
         if self._transport.request("HEAD", path, missing_is_fine=True).status_code == 404:
             self._transport.request("PUT", path, content=data)
         return sha256
+
+    def download_firmware(self, sha256: str) -> bytes:
+        """Return a firmware of the daemon's store, checked against its hash."""
+        data = self._transport.request("GET", f"/v1/firmware/{_quoted(sha256)}").content
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ClientError.of(
+                ProblemCode.FAILED, f"the firmware {sha256[:12]} came damaged or cut short", "try again"
+            )
+        return data
 
     def start_job(self, request: JobRequest) -> Job:
         """Give the daemon a job; it goes on whatever becomes of this client."""

@@ -23,6 +23,7 @@ from stmota_protocol.api import (
     ProblemCode,
     StateEvent,
 )
+from stmota_protocol.chip_work import ChipOptions
 
 
 class Left(Exception):
@@ -45,6 +46,15 @@ def run_kind(arguments: OnJob, kind: JobKind) -> Job:
     """Run a job without options on the board that `arguments` name; return it when it is done."""
     with bridge_session(arguments) as (client, bridge):
         return run_job(client, bridge, JobRequest(kind=kind, bridge=reference(bridge)), arguments)
+
+
+def run_options(arguments: OnJob, kind: JobKind, options: ChipOptions, image: bytes | None = None) -> Job:
+    """Store `image`, if there is one, and run a job with options; return it when it is done."""
+    with bridge_session(arguments) as (client, bridge):
+        if image is not None:
+            client.upload_firmware(image)
+        request = JobRequest(kind=kind, bridge=reference(bridge), options=options)
+        return run_job(client, bridge, request, arguments)
 
 
 def run_flash(arguments: OnJob, contents: Sequence[bytes], options: FlashOptions) -> Job:

@@ -36,6 +36,12 @@ def say(text: str) -> None:
     _to_stderr(escape(text))
 
 
+def ask(text: str) -> None:
+    """Write a question to stderr, escaped; the answer follows on its line."""
+    sys.stderr.write(escape(text))
+    sys.stderr.flush()
+
+
 def warn(text: str) -> None:
     """Write a warning to stderr, escaped."""
     _to_stderr(f"{coloured('warning:', YELLOW, sys.stderr)} {escape(text)}")

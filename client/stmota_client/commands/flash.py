@@ -6,31 +6,17 @@ from typing import Annotated
 import typer
 
 from stmota_client import screen
-from stmota_client.arguments import OnJob, add_command
+from stmota_client.arguments import AtBaud, add_command, number
 from stmota_client.errors import ClientError
 from stmota_client.files import given_files
 from stmota_client.jobs import run_flash
-from stmota_client.quantity import parse_number
 from stmota_client.report import closing_line
 from stmota_protocol.api import FlashOptions, Job, ProblemCode
 from stmota_protocol.expectation import BadPattern, compile_pattern
 
-AUTO = "auto"
-
-
-def _number(text: str | int) -> int:
-    try:
-        return text if isinstance(text, int) else parse_number(text)  # typer parses defaults, too
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _baud(text: str | int) -> int | None:
-    return None if text == AUTO else _number(text)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlashArguments(OnJob):
+class FlashArguments(AtBaud):
     """What to flash, where and how."""
 
     files: Annotated[
@@ -45,18 +31,10 @@ class FlashArguments(OnJob):
         int | None,
         typer.Option(
             metavar="ADDRESS",
-            parser=_number,
+            parser=number,
             help="Where the one raw binary goes, as FILE@ADDRESS. [default: the start of flash]",
         ),
     ] = None
-    baud: Annotated[
-        int | None,
-        typer.Option(
-            metavar="BAUD",
-            parser=_baud,
-            help="Speed of the bootloader; auto: the fastest at which the chip answers right.",
-        ),
-    ] = 115200
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read back and compare.")] = False
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start the firmware.")] = False
     force: Annotated[
@@ -66,7 +44,7 @@ class FlashArguments(OnJob):
         int | None,
         typer.Option(
             metavar="MV",
-            parser=_number,
+            parser=number,
             help="The chip's VDD in millivolts, 1800 to 3600: F2 and F4 then erase and program faster.",
         ),
     ] = None

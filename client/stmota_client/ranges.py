@@ -1,0 +1,62 @@
+"""Ranges of memory and numbers of erase units, as people type them."""
+
+import typer
+
+from stmota_client.errors import ClientError
+from stmota_client.quantity import parse_number
+from stmota_protocol.api import ProblemCode
+from stmota_protocol.chip_work import MemoryPiece
+
+MOST_UNITS = 8192
+"""More than any chip has; bounds what a typing error asks for."""
+
+
+def memory_range(text: str | MemoryPiece) -> MemoryPiece:
+    """Parse `A..B`: from A up to B, B itself not included. Raises `typer.BadParameter`."""
+    if isinstance(text, MemoryPiece):
+        return text
+    first, dots, end = text.partition("..")
+    try:
+        start, stop = parse_number(first), parse_number(end)
+    except ValueError as error:
+        message = f"{text!r} is no range; write it as 0x08000000..0x08004000 (the end is not included)"
+        raise typer.BadParameter(message) from error
+    if not dots or stop <= start:
+        message = f"{text!r} is empty: the end, which is not included, comes behind the start"
+        raise typer.BadParameter(message)
+    return MemoryPiece(address=start, length=stop - start)
+
+
+def units(text: str | tuple[int, ...]) -> tuple[int, ...]:
+    """Parse `0,3-5`. Raises `typer.BadParameter`."""
+    if isinstance(text, tuple):
+        return text
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            low = parse_number(first)
+            high = parse_number(last) if dash else low
+        except ValueError as error:
+            message = f"{text!r} names no erase units; write them as 0,3-5"
+            raise typer.BadParameter(message) from error
+        if not low <= high < MOST_UNITS:
+            message = f"{part!r} runs backwards, or beyond what any chip has"
+            raise typer.BadParameter(message)
+        found += range(low, high + 1)
+    return tuple(dict.fromkeys(found))
+
+
+def one_range(given: MemoryPiece | None, address: int | None, length: int | None) -> MemoryPiece | None:
+    """Return what `--range`, or `--address` with `--length`, say; None: neither. Raises `ClientError` (USAGE)."""
+    if (address is None) != (length is None):
+        raise _usage("--address and --length go together")
+    if address is None or length is None:
+        return given
+    if given is not None:
+        raise _usage("give --range, or --address with --length, not both")
+    return MemoryPiece(address=address, length=length)
+
+
+def _usage(message: str) -> ClientError:
+    return ClientError.of(ProblemCode.USAGE, message, "--range 0x08000000..0x08004000 says the same")
