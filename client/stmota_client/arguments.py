@@ -87,7 +87,7 @@ def number(text: str | int) -> int:
         raise typer.BadParameter(str(error)) from error
 
 
-def baud(text: str | int) -> int | None:
+def speed(text: str | int) -> int | None:
     """Parse a speed, or `auto`, which is None. Raises `typer.BadParameter`."""
     return None if text == AUTO else number(text)
 
@@ -100,7 +100,7 @@ class AtBaud(OnJob):
         int | None,
         typer.Option(
             metavar="BAUD",
-            parser=baud,
+            parser=speed,
             help="Speed of the bootloader; auto: the fastest at which the chip answers right.",
         ),
     ] = 115200

@@ -10,7 +10,22 @@ import typer
 
 from stmota_client import screen
 from stmota_client.arguments import Common, with_examples
-from stmota_client.commands import bridge, discover, doctor, explain, flash, info, logs, reset
+from stmota_client.commands import (
+    bridge,
+    discover,
+    doctor,
+    erase,
+    explain,
+    flash,
+    go,
+    info,
+    logs,
+    option_bytes,
+    protect,
+    read,
+    reset,
+    verify,
+)
 from stmota_client.errors import ClientError
 from stmota_client.exit_codes import EPILOG
 from stmota_client.jobs import Left
@@ -53,7 +68,8 @@ def new_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(help=with_examples(root, EXAMPLES), epilog=EPILOG)(root)
-    for command in (discover, flash, info, reset, doctor, logs, explain, bridge):
+    board = (flash, read, verify, erase, go, protect, option_bytes, info, reset, doctor)
+    for command in (discover, *board, logs, explain, bridge):
         command.register(app)
     return app
 

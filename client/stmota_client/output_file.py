@@ -14,8 +14,8 @@ from stmota_protocol.api import ProblemCode
 class OutputFile:
     """Makes room beside `path` at once, so that what will not work shows before the work.
 
-    `write` puts all of the content in its place; a `with` block left without it leaves nothing behind. What is
-    no regular file (a device, a pipe) is written to as it is.
+    `write` puts all of the content in its place; a `with` block left without it leaves nothing behind. What
+    is no regular file (a device, a pipe) is written to as it is.
     """
 
     def __init__(self, path: Path) -> None:

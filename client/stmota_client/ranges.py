@@ -1,5 +1,7 @@
 """Ranges of memory and numbers of erase units, as people type them."""
 
+from dataclasses import dataclass
+
 import typer
 
 from stmota_client.errors import ClientError
@@ -27,9 +29,16 @@ def memory_range(text: str | MemoryPiece) -> MemoryPiece:
     return MemoryPiece(address=start, length=stop - start)
 
 
-def units(text: str | tuple[int, ...]) -> tuple[int, ...]:
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Numbers of erase units: typer would take a bare tuple for several arguments."""
+
+    numbers: tuple[int, ...]
+
+
+def units(text: str | Units) -> Units:
     """Parse `0,3-5`. Raises `typer.BadParameter`."""
-    if isinstance(text, tuple):
+    if isinstance(text, Units):
         return text
     found: list[int] = []
     for part in text.split(","):
@@ -44,19 +53,19 @@ def units(text: str | tuple[int, ...]) -> tuple[int, ...]:
             message = f"{part!r} runs backwards, or beyond what any chip has"
             raise typer.BadParameter(message)
         found += range(low, high + 1)
-    return tuple(dict.fromkeys(found))
+    return Units(tuple(dict.fromkeys(found)))
 
 
 def one_range(given: MemoryPiece | None, address: int | None, length: int | None) -> MemoryPiece | None:
-    """Return what `--range`, or `--address` with `--length`, say; None: neither. Raises `ClientError` (USAGE)."""
-    if (address is None) != (length is None):
-        raise _usage("--address and --length go together")
+    """Return what `--range`, or `--address` with `--length`, say; None: neither.
+
+    Raises `ClientError` (USAGE) for half of it, or both.
+    """
+    is_whole = (address is None) == (length is None)
+    if not is_whole or (given is not None and address is not None):
+        message = "give --range, or --address with --length"
+        remedy = "--range 0x08000000..0x08004000 and --address 0x08000000 --length 16k say the same"
+        raise ClientError.of(ProblemCode.USAGE, message, remedy)
     if address is None or length is None:
         return given
-    if given is not None:
-        raise _usage("give --range, or --address with --length, not both")
     return MemoryPiece(address=address, length=length)
-
-
-def _usage(message: str) -> ClientError:
-    return ClientError.of(ProblemCode.USAGE, message, "--range 0x08000000..0x08004000 says the same")

@@ -13,7 +13,7 @@ from stmota_client.errors import ClientError
 from stmota_client.escape import escape
 from stmota_client.jobs import run_job
 from stmota_client.quantity import address, size
-from stmota_client.ranges import memory_range, one_range, units
+from stmota_client.ranges import Units, memory_range, one_range, units
 from stmota_client.session import bridge_session
 from stmota_protocol.api import Job, JobKind, JobRequest, ProblemCode
 from stmota_protocol.chip_work import EraseOptions, EraseResult, MemoryPiece
@@ -39,7 +39,7 @@ class EraseArguments(AtBaud):
         int | None, typer.Option(metavar="BYTES", parser=number, help="… so many bytes, e.g. 64k.")
     ] = None
     sectors: Annotated[
-        tuple[int, ...] | None,
+        Units | None,
         typer.Option(metavar="LIST", parser=units, help="Pages or sectors by number, e.g. 0,3-5."),
     ] = None
     check_all: Annotated[
@@ -51,8 +51,8 @@ class EraseArguments(AtBaud):
 def erase(arguments: EraseArguments) -> None:
     """Erase a board's flash: all of it, a range, or pages and sectors by number.
 
-    Asks before it does. Afterwards looks whether the flash is erased: at some bytes of each unit, or at all of
-    them where the chip has GET CHECKSUM. The board is left reset.
+    Asks before it does. Afterwards looks whether the flash is erased: at some bytes of each unit, or at all
+    of them where the chip has GET CHECKSUM. The board is left reset.
     """
     wanted = one_range(arguments.range, arguments.address, arguments.length)
     if [arguments.all, wanted is not None, arguments.sectors is not None].count(True) != 1:
@@ -61,7 +61,7 @@ def erase(arguments: EraseArguments) -> None:
     options = EraseOptions(
         address=wanted.address if wanted else None,
         length=wanted.length if wanted else None,
-        units=arguments.sectors,
+        units=arguments.sectors.numbers if arguments.sectors else None,
         check_all=arguments.check_all,
         baud=arguments.baud,
     )

@@ -88,8 +88,8 @@ def lines(result: OptionBytesResult) -> list[str]:
     found = [f"{field.name} = {_value(field)}" for field in result.fields]
     for block in result.blocks:
         data = bytes.fromhex(block.data)
-        for at in range(0, len(data), 16):
-            found.append(f"{address(block.address + at)}: {data[at : at + 16].hex(' ')}")
+        rows = range(0, len(data), 16)
+        found += [f"{address(block.address + at)}: {data[at : at + 16].hex(' ')}" for at in rows]
     return [escape(line) for line in found]
 
 
@@ -108,10 +108,5 @@ def register(app: typer.Typer) -> None:
         write,
         examples=("stmota option-bytes write nBOOT_SEL=0", "stmota option-bytes write 0x1FFFF804=12"),
     )
-    app.add_typer(
-        group,
-        name="option-bytes",
-        help=with_examples(
-            option_bytes, ("stmota option-bytes read", "stmota option-bytes write nBOOT_SEL=0")
-        ),
-    )
+    examples = ("stmota option-bytes read", "stmota option-bytes write nBOOT_SEL=0")
+    app.add_typer(group, name="option-bytes", help=with_examples(option_bytes, examples))

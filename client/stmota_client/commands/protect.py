@@ -11,7 +11,7 @@ from stmota_client.choose import reference
 from stmota_client.confirm import confirm
 from stmota_client.escape import escape
 from stmota_client.jobs import run_job
-from stmota_client.ranges import units
+from stmota_client.ranges import Units, units
 from stmota_client.session import bridge_session
 from stmota_protocol.api import Job, JobKind, JobRequest
 from stmota_protocol.chip_work import (
@@ -35,7 +35,7 @@ class WriteArguments(OnJob):
     """What to protect."""
 
     sectors: Annotated[
-        tuple[int, ...] | None,
+        Units | None,
         typer.Option(
             metavar="LIST",
             parser=units,
@@ -69,7 +69,9 @@ def unprotect_readout(arguments: ReadoutArguments) -> None:
 
 def protect_write(arguments: WriteArguments) -> None:
     """Write-protect the flash, or some of it. Chips protect pages in groups, which are named whole."""
-    options = ProtectOptions(what=Protection.WRITE, units=arguments.sectors)
+    options = ProtectOptions(
+        what=Protection.WRITE, units=arguments.sectors.numbers if arguments.sectors else None
+    )
     _run(arguments, JobKind.PROTECT, options, "", yes=True)
 
 

@@ -30,9 +30,7 @@ class ReadArguments(AtBaud):
 
     file: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE", help="Where to: .hex becomes Intel HEX, else raw binary; - is stdout."
-        ),
+        typer.Argument(metavar="FILE", help="Where to: .hex is Intel HEX, else raw binary; - is stdout."),
     ]
     range: Annotated[
         MemoryPiece | None,

@@ -54,9 +54,8 @@ def verify(arguments: VerifyArguments) -> None:
 def _closing_line(job: Job, result: VerifyResult, name: str) -> str:
     summed = f", {result.summed} of them by the chip's checksum" if result.summed else ""
     where = address(result.pieces[0].address)
-    return escape(
-        f"{job.bridge}: {name}: {result.length} bytes at {where} are in the chip{summed}, {result.seconds:.1f} s"
-    )
+    held = f"{result.length} bytes at {where} are in the chip{summed}"
+    return escape(f"{job.bridge}: {name}: {held}, {result.seconds:.1f} s")
 
 
 def register(app: typer.Typer) -> None:
