@@ -15,7 +15,6 @@ from stmota_protocol.api import FlashOptions, Job, ProblemCode
 from stmota_protocol.expectation import BadPattern, compile_pattern
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashArguments(AtBaud):
     """What to flash, where and how."""

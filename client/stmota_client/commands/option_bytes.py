@@ -100,7 +100,7 @@ def _value(field: OptionValue) -> str:
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-    add_command(group, "read", OnJob, read, examples=("stmota option-bytes read",))
+    add_command(group, "read", OnJob, read, examples=("stmota option-bytes read --bridge lab-esp32",))
     add_command(
         group,
         "write",

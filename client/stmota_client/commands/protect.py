@@ -103,7 +103,13 @@ def _closing_line(job: Job, result: ProtectionResult) -> str:
 def register(app: typer.Typer) -> None:
     """Add the two groups."""
     on = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-    add_command(on, "readout", ReadoutArguments, protect_readout, examples=("stmota protect readout",))
+    add_command(
+        on,
+        "readout",
+        ReadoutArguments,
+        protect_readout,
+        examples=("stmota protect readout --bridge lab-esp32",),
+    )
     add_command(
         on,
         "write",
@@ -113,6 +119,12 @@ def register(app: typer.Typer) -> None:
     )
     app.add_typer(on, name="protect", help=with_examples(protect, ("stmota protect write --sectors 0-3",)))
     off = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-    add_command(off, "readout", ReadoutArguments, unprotect_readout, examples=("stmota unprotect readout",))
-    add_command(off, "write", OnJob, unprotect_write, examples=("stmota unprotect write",))
+    add_command(
+        off,
+        "readout",
+        ReadoutArguments,
+        unprotect_readout,
+        examples=("stmota unprotect readout --bridge lab-esp32",),
+    )
+    add_command(off, "write", OnJob, unprotect_write, examples=("stmota unprotect write --bridge lab-esp32",))
     app.add_typer(off, name="unprotect", help=with_examples(unprotect, ("stmota unprotect write",)))
