@@ -25,6 +25,7 @@ from stmota_daemon.entry import (
     into_bootloader,
     jump_to_application,
     listen,
+    rom_settings,
     without_reset,
 )
 from stmota_daemon.link import Link, LinkLost, Run
@@ -81,7 +82,7 @@ class Bootloader:
     @property
     def settings(self) -> UartSettings:
         """How the ROM is talked to now."""
-        return an3155.rom_uart(self._rates.baud)
+        return rom_settings(self._rates.baud, self._board.console)
 
     @property
     def is_attached(self) -> bool:
@@ -182,7 +183,7 @@ class Bootloader:
             heard.was_acknowledged = True
             return True
         self._run = None
-        check_edge(result, self.settings.baud)
+        check_edge(result, self.settings)
         heard.add_attempt(result)
         if result.got == an3155.NACK:  # in step already: a byte was pending (AN3155 §2)
             return True
@@ -285,7 +286,7 @@ class Bootloader:
         if result.is_done:
             return packed, None
         self._run = None
-        check_edge(result, self.settings.baud)
+        check_edge(result, self.settings)
         index, step = packed.locate(result.failed_step or 0)
         self._is_amid_erase = packed.commands[index].code in _TAKES_UNITS
         return an3155.packed(*packed.commands[:index]), Trouble(packed.commands[index], step, result)
@@ -326,7 +327,7 @@ class Bootloader:
             if not result.is_done:
                 low_steps = 1 if lines & Line.BOOT0 else 0
                 raise Trouble(go, max((result.failed_step or 0) - low_steps, 0), result)
-        check_edge(result, console.baud)
+        check_edge(result, console)
 
     async def _take_back(self) -> None:
         if self.before_leaving is not None:

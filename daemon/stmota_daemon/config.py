@@ -18,6 +18,11 @@ serial = "/dev/ttyUSB0"
 reset = "rts"
 boot0 = "!dtr"
 
+[bridges.pump]                  # behind an RS-485 line
+host = "192.168.1.51"
+rs485 = "high"                  # the bridge's direction line is high while it sends ("low": low)
+echo = true                     # the line returns what is sent: the transceiver's receiver stays on
+
 [bridges.rack-7]                # only settings, for a bridge found by mDNS under that name (or `id`)
 console = "921600 8N1"
 """
@@ -25,7 +30,7 @@ console = "921600 8N1"
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +38,7 @@ from stmota_daemon.errors import DaemonError
 from stmota_daemon.toml_lines import Key, TomlFile, is_array, is_table
 from stmota_protocol.api import NetworkPlace, SerialPlace
 from stmota_protocol.messages import DEFAULT_TCP_PORT
-from stmota_protocol.steps import UartSettings
+from stmota_protocol.steps import Rs485, UartSettings
 from stmota_protocol.uart_text import parse_uart
 
 MAX_CONFIG = 1024 * 1024
@@ -43,6 +48,7 @@ MAX_HOST = 253
 MAX_URL = 500
 BRIDGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 BRIDGE_ID = re.compile(r"[0-9a-f]{16}\Z")
+DIRECTIONS = {"high": Rs485.DRIVE_HIGH, "low": Rs485.DRIVE_LOW}
 LINE_SOURCES = frozenset({"rts", "dtr", "!rts", "!dtr"})
 
 
@@ -63,6 +69,7 @@ class BridgeConfig:
     place: NetworkPlace | SerialPlace | None = None
     id: str | None = None
     console: UartSettings | None = None
+    """With how the line is driven (RS-485, echo), which holds for the bootloader, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +196,7 @@ class _Checker:
 
     def _bridge(self, name: str, values: dict[str, Any]) -> BridgeConfig:
         key = ("bridges", name)
-        known = ("host", "port", "serial", "reset", "boot0", "console", "id")
+        known = ("host", "port", "serial", "reset", "boot0", "console", "rs485", "echo", "id")
         given = self._table(key, values["bridges"], known)
         problem = bridge_name_problem(name)
         if problem:
@@ -201,11 +208,32 @@ class _Checker:
 
     def _console(self, key: Key, given: dict[str, Any]) -> UartSettings | None:
         text = self._text((*key, "console"), given, 40)
+        rs485, echo = self._rs485(key, given), self._flag((*key, "echo"), given)
+        console: UartSettings | None = None
         try:
-            return None if text is None else parse_uart(text)
+            console = None if text is None else parse_uart(text)
         except ValueError as error:
             self._wrong((*key, "console"), str(error))
+        if rs485 is None and echo is None:
+            return console
+        return replace(console or UartSettings(), rs485=rs485 or Rs485.OFF, echo=bool(echo))
+
+    def _rs485(self, key: Key, given: dict[str, Any]) -> Rs485 | None:
+        value = given.get("rs485")
+        if value is None:
             return None
+        if not isinstance(value, str) or value not in DIRECTIONS:
+            self._wrong((*key, "rs485"), 'must be "high" or "low": the direction line\'s level while sending')
+            return None
+        serial = given.get("serial")
+        if isinstance(serial, str) and "://" in serial:
+            self._wrong(
+                (*key, "rs485"), f"{serial} cannot turn a direction line; use an adapter that turns itself"
+            )
+        for name in ("reset", "boot0"):
+            if str(given.get(name)).endswith("rts"):
+                self._wrong((*key, "rs485"), f"RTS is the direction line, and {name} has it")
+        return DIRECTIONS[value]
 
     def _place(self, key: Key, given: dict[str, Any]) -> NetworkPlace | SerialPlace | None:
         host = self._text((*key, "host"), given, MAX_HOST)

@@ -14,6 +14,7 @@ from stmota_daemon.entry import (
     into_bootloader,
     jump_to_application,
     listen,
+    rom_settings,
     without_reset,
 )
 from stmota_daemon.link import Link, LinkLost, Run
@@ -77,7 +78,7 @@ class Examination:
 
     @property
     def _rom(self) -> UartSettings:
-        return an3155.rom_uart(self.seen.baud or ASK_BAUD)
+        return rom_settings(self.seen.baud or ASK_BAUD, self._console)
 
     async def look(self) -> None:
         """Read the levels as they are, and listen at the console's settings."""

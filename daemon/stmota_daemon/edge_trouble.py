@@ -3,7 +3,7 @@
 from stmota_daemon.link import LinkLost
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import Problem, ProblemCode
-from stmota_protocol.steps import Cause, Outcome, Result
+from stmota_protocol.steps import Cause, Outcome, Result, Rs485, UartSettings
 
 
 class RateRefused(WorkFailed):
@@ -22,13 +22,27 @@ def not_out_of_an_erase() -> Problem:
     )
 
 
-def check_edge(result: Result, baud: int) -> None:
-    """Turn what only the edge's owner can mend into the job's failure."""
+def _no_direction_line() -> Problem:
+    return Problem(
+        code=ProblemCode.FAILED,
+        message="the bridge cannot turn an RS-485 line at this baud: it drives no direction line, or RTS is"
+        " wired to something else",
+        remedy="with an adapter that turns by itself leave rs485 out of the bridge's configuration and set"
+        " echo = true; a serial port needs RTS free",
+        step="configure",
+    )
+
+
+def check_edge(result: Result, settings: UartSettings) -> None:
+    """Turn what only the edge's owner can mend into the job's failure; `settings` are the UART's."""
+    if result.cause is Cause.UNSUPPORTED and settings.rs485 is not Rs485.OFF:
+        raise WorkFailed(_no_direction_line())
     if result.cause is Cause.UNSUPPORTED:
         raise RateRefused(
             Problem(
                 code=ProblemCode.FAILED,
-                message=f"the bridge cannot do step {result.failed_step} of this batch at {baud} baud",
+                message=f"the bridge cannot do step {result.failed_step} of this batch"
+                f" at {settings.baud} baud",
                 remedy="try another --baud; a bridge on a plain socket:// port cannot change parity or baud",
                 step="configure",
             )

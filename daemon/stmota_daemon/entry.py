@@ -4,7 +4,7 @@ Times and order: reference manual of each family, AN2606's start-up table, AN315
 bridge has decides what can be done; a board without them is asked for by hand.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stmota_protocol import an3155
 from stmota_protocol.answers import errors_text
@@ -65,6 +65,11 @@ class Asking:
 def ask_every_us(answer_delay_us: int) -> int:
     """Return the pause between two 0x7F where answers come so late: no second one before the first's ACK."""
     return max(an3155.SYNC_EVERY_US, 2 * answer_delay_us)
+
+
+def rom_settings(baud: int, console: UartSettings) -> UartSettings:
+    """How the ROM is talked to over the line that the console uses: full duplex, or RS-485."""
+    return replace(an3155.rom_uart(baud), rs485=console.rs485, echo=console.echo)
 
 
 def into_bootloader(lines: Line, settings: UartSettings, asking: Asking) -> Batch:
@@ -129,6 +134,8 @@ class Heard:
     known_chip: Chip | None = None
     """What was found on this board before."""
     asked_s: float = 0.0
+    lacks_echo: bool = False
+    """Whether the line did not return what was sent, where it should."""
     was_acknowledged: bool = False
     """Whether a sync was, whatever came of GET."""
     nacks: int = 0
@@ -143,6 +150,7 @@ class Heard:
         self.noise += result.residue
         if result.errors:
             self.errors = result.errors
+        self.lacks_echo |= result.cause is Cause.ECHO
         if result.cause is Cause.WRONG_BYTE and result.got == an3155.NACK:
             self.nacks += 1
         elif result.cause is Cause.WRONG_BYTE and result.got is not None:
@@ -159,6 +167,8 @@ class Heard:
 
     def problem(self, lines: Line) -> Problem:
         """Name the failure after what was seen."""
+        if self.lacks_echo or (self.noise and not self.noise.strip(bytes((an3155.SYNC,)))):
+            return self._wrong_echo()
         if self.noise:
             return self._garbage(lines)
         if self.nacks:
@@ -170,6 +180,23 @@ class Heard:
                 "0x1F",
             )
         return self._silence(lines)
+
+    def _wrong_echo(self) -> Problem:
+        if self.lacks_echo:
+            return self._problem(
+                ProblemCode.SILENT,
+                "the line did not return what was sent",
+                "echo = true is for half-duplex lines whose transceiver keeps its receiver on while it sends."
+                " Is this one, are A and B wired, and does rs485 name the right level of the direction line?",
+                "nothing",
+            )
+        return self._problem(
+            ProblemCode.GARBAGE,
+            "what was sent came back, and nothing else",
+            "are TX and RX joined? On a half-duplex line (RS-485) whose receiver stays on, set echo = true"
+            " for this bridge in the daemon's configuration",
+            self.noise[:16].hex(" "),
+        )
 
     def _silence(self, lines: Line) -> Problem:
         missing = [line.name for line in (Line.NRST, Line.BOOT0) if line not in lines]

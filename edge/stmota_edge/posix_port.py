@@ -16,7 +16,9 @@ from contextlib import suppress
 
 import serial
 import trio
+import trio.lowlevel
 
+from stmota_edge.direction_line import DirectionLine
 from stmota_edge.errors import PortFailed, PortUnsupported
 from stmota_edge.port import SAFE_LEVELS, AsyncPort
 from stmota_edge.port_trouble import cannot_open, port_failed
@@ -54,6 +56,7 @@ class PosixPort(AsyncPort):
         self._start_ns = time.monotonic_ns()
         self._serial = self._open()
         self._fd = self._serial.fileno()
+        self._direction = DirectionLine(self._serial, path, self._wiring)
         self._is_pty = os.ttyname(self._fd).startswith(PTY_PREFIXES)
         self._errors = self._count_errors()
 
@@ -89,8 +92,21 @@ class PosixPort(AsyncPort):
         self._transmitter.drop(self.now_us())
 
     async def write(self, data: bytes) -> None:
-        """Hand bytes to the kernel, waiting while its queue is full."""
+        """Hand bytes to the kernel, waiting while its queue is full, or until they left with RTS by hand."""
         await trio.lowlevel.checkpoint()
+        if not self._direction.is_by_hand:
+            await self._write(data)
+            return
+        self._direction.hold()
+        try:
+            await self._write(data)
+            await self.drain()
+            while not self._direction.is_transmitter_empty():
+                await trio.lowlevel.checkpoint()
+        finally:
+            self._direction.release()
+
+    async def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             try:
@@ -146,6 +162,7 @@ class PosixPort(AsyncPort):
                 self._serial.apply_settings(before)
             message = f"{self._path} cannot be set to {settings}: {error}"
             raise PortUnsupported(message) from error
+        self._direction.configure(settings)
         self._settings = settings
 
     def take_errors(self) -> LineErrors:

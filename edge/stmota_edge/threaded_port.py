@@ -28,7 +28,7 @@ from stmota_edge.port_trouble import cannot_open, port_failed
 from stmota_edge.serial_settings import pyserial_settings
 from stmota_edge.transmitter import Transmitter
 from stmota_edge.wiring import ModemLine, Wiring
-from stmota_protocol.steps import Line, LineErrors, UartSettings
+from stmota_protocol.steps import Line, LineErrors, Rs485, UartSettings
 
 READ_SLICE_S = 0.2
 """How often the reading thread looks whether the port is to be closed; bytes are not held up by it."""
@@ -177,6 +177,11 @@ class ThreadedPort:
         """Set the far end's UART. Raises `PortUnsupported`."""
         wanted = pyserial_settings(settings)
         self._check()
+        if settings.rs485 is not Rs485.OFF:
+            message = (
+                f"{self._url}: RS-485 needs a port of the bridge's own machine, or an adapter that turns"
+            )
+            raise PortUnsupported(message + " by itself (echo, without rs485)")
         if self._is_plain_socket:
             self._check_unchanged(settings)
         else:

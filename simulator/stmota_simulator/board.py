@@ -14,6 +14,7 @@ from stmota_simulator.chip_model import ChipModel, RomModel
 from stmota_simulator.cpu import ALL, UartCounters
 from stmota_simulator.faults import ByteFaultKind, ByteFaults, Direction, Faults
 from stmota_simulator.flash import Flash, FlashCounters
+from stmota_simulator.half_duplex import HalfDuplex, HalfDuplexLine
 from stmota_simulator.memory import Memory
 from stmota_simulator.options import OptionBytes
 from stmota_simulator.receiver import Heard, Receiver
@@ -54,6 +55,8 @@ class BoardSetup:
     """Without, the ROM's start-up takes longer on some families."""
     carries_parity: bool = True
     """False behind a pty, which knows no parity."""
+    half_duplex: HalfDuplex | None = None
+    """The UART is joined to the host's by an RS-485 line."""
     has_checksum: bool = False
     """Whether its ROM has GET CHECKSUM: which real ones list it, no table says."""
 
@@ -74,6 +77,8 @@ class VirtualBoard:
         self._to_host = Wire(carries_parity=setup.carries_parity)
         self._faults_to_chip = ByteFaults(setup.faults, Direction.TO_CHIP)
         self._faults_to_host = ByteFaults(setup.faults, Direction.TO_HOST)
+        line = setup.half_duplex
+        self._line = None if line is None else HalfDuplexLine(line, self._to_chip, self._to_host)
         self.chip = Chip(model, rom, self.memory, self._to_chip, self._send_to_host)
         self.chip.has_crystal = setup.has_crystal
         self.chip.heartbeat_ms = setup.heartbeat_ms
@@ -173,14 +178,19 @@ class VirtualBoard:
         self._sent_by_us = max(at_us, self._sent_by_us) + settings.wire_time_us(len(data))
         if faults.returns_host:
             self._to_host.send(data, at_us, settings)
-        if not faults.hides_host:
+        is_carried = self._line is None or self._line.host_sends(len(data), at_us, settings)
+        if is_carried and not faults.hides_host:
             self._put(self._to_chip, self._faults_to_chip, data, at_us, settings)
+        if self._line is not None and is_carried:
+            self._line.host_sent(data, at_us, settings)
         self._changed()
         return self._sent_by_us
 
     def drop_unsent(self, at_us: int) -> None:
         """The host takes back what it has not begun to send."""
         self.advance(at_us)
+        if self._line is not None and at_us < self._to_chip.end_us:
+            self._to_host.cut(at_us)  # its echo, too
         self._to_chip.cut(at_us)
         self._sent_by_us = max(at_us, self._to_chip.end_us)
 
@@ -188,6 +198,8 @@ class VirtualBoard:
         """Set the host's receiver; what it received before stays to be taken."""
         self._receive(at_us)
         self._receiver = Receiver(self._to_host, self._as_set(settings), at_us)
+        if self._line is not None:
+            self._line.settings = settings
 
     def received(self, to_us: int) -> list[Heard]:
         """Return what the host received since the last call, up to a time."""
@@ -227,8 +239,13 @@ class VirtualBoard:
     def _send_to_host(self, data: bytes, at_us: int, settings: UartSettings) -> int:
         if self.setup.faults.hides_chip:
             self._to_host.pause(len(data), at_us, settings)
-        else:
-            self._put(self._to_host, self._faults_to_host, data, at_us, settings)
+            return self._to_host.end_us
+        is_alone = self._line is None or self._line.chip_sends(at_us)
+        self._put(self._to_host, self._faults_to_host, data, at_us, settings)
+        if not is_alone:
+            self._to_host.garble(at_us)
+        if self._line is not None:
+            self._line.chip_sent()
         return self._to_host.end_us
 
     @staticmethod

@@ -11,6 +11,7 @@ from stmota_simulator.chips import find_chip
 from stmota_simulator.errors import UnknownRom
 from stmota_simulator.faults import Faults
 from stmota_simulator.flash import Flash
+from stmota_simulator.half_duplex import HalfDuplex
 from stmota_simulator.options import OptionBytes
 
 CHECKSUM_PROTOCOL = 0x33
@@ -33,6 +34,7 @@ class BoardOptions(TypedDict, total=False):
     heartbeat_ms: int | None
     has_crystal: bool
     carries_parity: bool
+    half_duplex: HalfDuplex | None
     has_checksum: bool
 
 

@@ -85,10 +85,10 @@ class VirtualPort(AsyncPort):
         return SENSED_LINES, self.board.sense(self.now_us())
 
     async def configure(self, settings: UartSettings) -> None:
-        """Set the UART. Raises `PortUnsupported` for RS-485 and echo."""
+        """Set the UART. Raises `PortUnsupported` for RS-485 and echo on a board without such a line."""
         await trio.lowlevel.checkpoint()
-        if settings.rs485 is not Rs485.OFF or settings.echo:
-            message = "a virtual board has no RS-485 transceiver"
+        if self.board.setup.half_duplex is None and (settings.rs485 is not Rs485.OFF or settings.echo):
+            message = "this virtual board has no RS-485 transceiver"
             raise PortUnsupported(message)
         self._settings = settings
         self.board.listen(settings, self.now_us())

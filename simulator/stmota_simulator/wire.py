@@ -21,6 +21,14 @@ class Burst:
     has_wrong_parity: bool = False
     """One bit of each byte was flipped on the way: its parity bit belongs to what was sent."""
 
+    is_garbled: bool = False
+    """Another transmitter drove the line at the same time."""
+
+    def garbled(self) -> "Burst":
+        """What is left of it when another transmitter drives the line, too."""
+        data = bytes(byte ^ 0xA5 for byte in self.data)
+        return replace(self, data=data, has_wrong_parity=True, is_garbled=True)
+
     def end_us(self, count: int | None = None) -> int:
         """When the last stop bit of the first `count` bytes (None: all) ends; 0 bytes: the start."""
         return self.start_us + self.settings.wire_time_us(len(self.data) if count is None else count)
@@ -73,6 +81,13 @@ class Wire:
                 kept.append(replace(burst, data=burst.data[:begun]))
         self.bursts = kept
         self.end_us = min(self.end_us, max(at_us, kept[-1].end_us() if kept else at_us))
+
+    def garble(self, from_us: int) -> None:
+        """Somebody else drives the line from a time on: spoil the bursts that end later."""
+        self.bursts = deque(
+            burst if burst.is_garbled or burst.end_us() <= from_us else burst.garbled()
+            for burst in self.bursts
+        )
 
     def forget(self, at_us: int) -> None:
         """Drop what has ended by a time: nobody listens."""

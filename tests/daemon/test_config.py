@@ -1,10 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from stmota_daemon.config import BadConfig, BridgeConfig, Config, read_config
 from stmota_protocol.api import NetworkPlace, SerialPlace
-from stmota_protocol.steps import Parity, UartSettings
+from stmota_protocol.steps import Parity, Rs485, UartSettings
 
 GOOD = """\
 [daemon]
@@ -120,7 +121,7 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         (
             26,
             ("bridges.lines.speed: is not known here;"
-            " known: host, port, serial, reset, boot0, console, id"),
+            " known: host, port, serial, reset, boot0, console, rs485, echo, id"),
         ),
         (31, "bridges.b.id: is that of a, too"),
         (32, 'bridges.b.reset: must be "rts", "dtr", "!rts" or "!dtr"'),
@@ -175,3 +176,37 @@ def test_a_problem_is_told_with_its_line(tmp_path: Path, data: bytes, line: int,
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="cannot be read: Is a directory"):
         read_config(tmp_path)
+
+
+def test_an_rs485_line_is_part_of_how_a_bridge_is_talked_to(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        '[bridges.a]\nhost = "h"\nrs485 = "high"\necho = true\n'
+        '[bridges.b]\nserial = "/dev/ttyS1"\nreset = "dtr"\nconsole = "9600 8N1"\nrs485 = "low"\n'
+        "[bridges.c]\necho = true\n"
+    )
+    assert [bridge.console for bridge in read_config(path).bridges] == [
+        UartSettings(rs485=Rs485.DRIVE_HIGH, echo=True),
+        UartSettings(9600, rs485=Rs485.DRIVE_LOW),
+        UartSettings(echo=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('host = "h"\nrs485 = "up"', """must be "high" or "low": the direction line's level while sending"""),
+        ('host = "h"\nrs485 = 1', "must be"),
+        ('host = "h"\necho = "yes"', "must be true or false"),
+        (
+            'serial = "/dev/ttyS1"\nrs485 = "high"\nboot0 = "!rts"',
+            "RTS is the direction line, and boot0 has it",
+        ),
+        ('serial = "rfc2217://h:1"\nrs485 = "high"', "cannot turn a direction line"),
+    ],
+)
+def test_an_rs485_line_that_cannot_be_is_told(tmp_path: Path, lines: str, says: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[bridges.a]\n{lines}\n")
+    with pytest.raises(BadConfig, match=re.escape(says)):
+        read_config(path)

@@ -183,7 +183,7 @@ async def test_settings_that_a_serial_port_lacks_are_refused(far: Pty) -> None:
     port = PosixPort(far.path)
     with pytest.raises(PortUnsupported, match="9 data bits"):
         await port.configure(UartSettings(data_bits=9))
-    with pytest.raises(PortUnsupported, match="RS-485"):
+    with pytest.raises(PortUnsupported, match="has no RTS that could be the RS-485 direction line"):
         await port.configure(UartSettings(rs485=Rs485.DRIVE_HIGH))
     await port.aclose()
 
