@@ -22,9 +22,6 @@ Pull: TypeAlias = Callable[[], Awaitable[bytes | None]]
 _NOTHING_YET = {"type": "http.response.body", "body": b"", "more_body": True}
 """Makes hypercorn send the head now: who follows a silent board knows at once that it is being followed."""
 
-_NOTHING_YET = {"type": "http.response.body", "body": b"", "more_body": True}
-"""Makes hypercorn send the head now: who follows a silent board knows at once that it is being followed."""
-
 _encode = msgspec.json.Encoder().encode
 
 
