@@ -85,7 +85,7 @@ async def test_two_images_are_flashed_one_over_the_other_verified_and_started(
 ) -> None:
     board = board_of(chip)
     content = board.flash
-    for image in (make_image(9000, seed=1), make_image(5000, seed=2)):
+    for image in (make_image(6000, seed=1), make_image(3000, seed=2)):
         report = await flashed(board, image)
         content = expected(board, content, image)
         assert board.flash == content
@@ -136,7 +136,7 @@ async def test_a_slow_flash_and_no_crystal_are_no_trouble(
     chip: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     board = board_of(chip, is_slow=True, has_crystal=False)
-    image = make_image(3000)
+    image = make_image(1500)
     report = await flashed(board, image)
     assert board.flash == expected(board, bytes([board.model.flash.erased]) * len(board.flash), image)
     assert report.recoveries == 0
