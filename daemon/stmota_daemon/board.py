@@ -14,6 +14,9 @@ from stmota_protocol.api import LogRecord, Problem
 from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
+RESUMED_WITHIN_S = 120.0
+"""A machine that comes up again after a power cut may be there before its network and the bridge."""
+
 
 class JobBoard(Board):
     """One bridge, for the time of one job."""
@@ -27,7 +30,10 @@ class JobBoard(Board):
         log: Callable[[], ConsoleLog | None],
         problem: Callable[[], Problem],
         tracing: Tracing | None = None,
+        *,
+        is_resumed: bool,
     ) -> None:
+        """`is_resumed`: an earlier daemon had begun the job: it waits as one whose link was lost."""
         self.name = name
         self.console = console
         self.known_chip = known_chip
@@ -35,11 +41,14 @@ class JobBoard(Board):
         self._log = log
         self._problem = problem
         self._tracing = tracing
+        self._is_resumed = is_resumed
         self._last: Link | None = None
 
     async def link(self, within_s: float) -> Link:
         """Return a working link. Raises `WorkFailed` when there is none in time."""
-        link = await self._connector.wait_for_link(within_s, not_this=self._last)
+        is_first = self._last is None and not self._is_resumed
+        within_s = max(within_s, RESUMED_WITHIN_S) if self._is_resumed else within_s
+        link = await self._connector.wait_for_link(within_s, not_this=self._last, gives_up_early=is_first)
         if link is None:
             raise WorkFailed(self._problem())
         self._last = link

@@ -235,6 +235,7 @@ class BridgeTask(LinkOwner):
             lambda: self.log,
             self.link_problem,
             tracing,
+            is_resumed=job.restarts > 0,
         )
         report: Report = JobReport(self._services.jobs, job.id)
         if tracing is not None:

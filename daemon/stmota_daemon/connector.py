@@ -37,6 +37,10 @@ PREPARE_WITHIN_S = 5.0
 CONSOLE_EVERY_S = 0.05
 """Between two takings of console: a board says it in frames of some 20 ms, and each taking is a write to
 the log, an acknowledgement and a turn for all who follow. The first bytes after silence are taken at once."""
+KNOWN_DOWN_AFTER_S = 10.0
+"""Away for longer than a hiccup or a restart takes, a bridge is off: a job waits for one attempt only."""
+KNOWN_DOWN_WITHIN_S = 1.5
+"""For that attempt: `FIRST_PAUSE_S`, and some round trips to a bridge that has just come back."""
 HOLD_AFTER_USE_S = 60.0
 """A link that nobody uses is kept this long: flash, look at the log, flash again is one use of a board, and
 its console has no seam; and a colleague who waits for the board waits no longer than a minute."""
@@ -99,6 +103,8 @@ class Connector:
         self.round_trip_s: float | None = None
         """By the newest look or link, if it succeeded."""
         self._failed_attempts = 0
+        self._away_since_s: float | None = None
+        """When the trouble began; None while there is none."""
 
     def urge(self) -> None:
         """There is news of the bridge, or somebody waits for it: try or look now."""
@@ -136,7 +142,7 @@ class Connector:
         if peeked.holder:
             self._set_trouble(LinkHeld(peeked.holder))
         else:
-            self.trouble = None
+            self.trouble = self._away_since_s = None
             self._tell(None)
 
     async def _wanted(self) -> None:
@@ -187,23 +193,34 @@ class Connector:
             trouble = _first_of(group)
         return trouble
 
-    async def wait_for_link(self, within_s: float, not_this: Link | None = None) -> Link | None:
+    async def wait_for_link(
+        self, within_s: float, not_this: Link | None = None, *, gives_up_early: bool = False
+    ) -> Link | None:
         """Return the link, or None when there is none in time, or the bridge says that it is held.
 
-        A link equal to `not_this` may be one whose end was not noticed yet: it is given a moment first.
+        A link equal to `not_this` may be one whose end was not noticed yet: it is given a moment first. Who
+        `gives_up_early` waits for one attempt only where the bridge is known to be off.
         """
         if self.link is not None and self.link is not_this:
             with trio.move_on_after(min(UNNOTICED_S, within_s)):
                 while self.link is not_this:
                     await self._bell.wait()
         failed_before = self._failed_attempts
+        is_off = gives_up_early and self._is_known_down
+        within_s = min(within_s, KNOWN_DOWN_WITHIN_S) if is_off else within_s
         with trio.move_on_after(within_s):
             while self.link is None:
-                if isinstance(self.trouble, LinkHeld) and self._failed_attempts > failed_before:
+                has_failed = self._failed_attempts > failed_before
+                if has_failed and (is_off or isinstance(self.trouble, LinkHeld)):
                     return None
                 self._urge.ring()
                 await self._bell.wait()
         return self.link
+
+    @property
+    def _is_known_down(self) -> bool:
+        away_since_s = self._away_since_s
+        return away_since_s is not None and trio.current_time() - away_since_s >= KNOWN_DOWN_AFTER_S
 
     def _console_from(self, identity: EdgeIdentity) -> int:
         self._owner.check_identity(identity)
@@ -216,7 +233,8 @@ class Connector:
             log = self._owner.log_of(link.identity)
             await self._prepare(link)
             log.begin(link.identity.boot_id)
-            self.link, self.trouble, self._failed_attempts = link, None, 0
+            self.link, self._failed_attempts = link, 0
+            self.trouble = self._away_since_s = None
             self.has_answered = True
             logger.info("%s: linked", self._owner.label())
             self._tell(link)
@@ -288,6 +306,8 @@ class Connector:
         news = _summary(trouble) != _summary(self.trouble)
         logger.log(logging.INFO if news else logging.DEBUG, "%s: %s", self._owner.label(), trouble)
         self.trouble = trouble
+        if self._away_since_s is None:
+            self._away_since_s = trio.current_time()
         self._tell(None)
 
     def _tell(self, link: Link | None) -> None:

@@ -107,6 +107,7 @@ class JobRegistry:
         job = msgspec.structs.replace(
             job,
             state=state,
+            restarts=job.restarts + (move is Move.RESTART and state is JobState.QUEUED),
             started_at=now if move is Move.START and job.started_at is None else job.started_at,
             ended_at=now if state in ENDED else None,
             problem=problem,

@@ -388,6 +388,8 @@ class Job(Wire, frozen=True):
     bridge_id: str | None
     state: JobState
     created_at: float
+    restarts: int = 0
+    """Times that a daemon found it begun and went on with it."""
     started_at: float | None = None
     ended_at: float | None = None
     flash: FlashOptions | None = None
