@@ -16,13 +16,18 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long runs are that are short in `make test`; which bridge the conformance suite is run on."""
-    parser.addoption(
-        "--flashes", type=int, default=30, help="random flashes (tests/daemon/test_random_flashes.py)"
-    )
+    """How thorough the runs are that are short in `make test`; which bridge the conformance suite is run on."""
+    parser.addoption("--flashes", type=int, default=30, help="so many random flashes")
+    parser.addoption("--every-byte", action="store_true", help="faults and cuts at every byte, not at some")
     group = parser.getgroup("stmota bridges")
     group.addoption("--bridge", metavar="HOST:PORT", help="run tests/firmware/test_rules_* on this bridge")
     group.addoption("--bridge-target", metavar="TTY", help="the serial adapter wired to that bridge's UART")
+
+
+@pytest.fixture
+def every_byte(request: pytest.FixtureRequest) -> bool:
+    """Whether faults and cuts are to strike every byte."""
+    return bool(request.config.getoption("every_byte"))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ Nothing is drawn or printed here.
 """
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -124,12 +124,16 @@ class Client:
         """Ask for a job's end; its events tell when it has ended."""
         return self._ask("POST", f"/v1/jobs/{_quoted(job_id)}/cancel", Job)
 
-    def job_events(self, job_id: str, after: int | None = None) -> Generator[JobEvent]:
+    def job_events(
+        self, job_id: str, after: int | None = None, on_break: Callable[[], None] = lambda: None
+    ) -> Generator[JobEvent]:
         """Yield a job's events to its end, from the first or after number `after`.
 
-        A stream that breaks is opened again where it broke, for `streams.RESUME_FOR_S` without news.
+        A stream that breaks is opened again where it broke, for `streams.RESUME_FOR_S` without news;
+        `on_break` hears of it first.
         """
-        stream = Stream(self._transport, f"/v1/jobs/{_quoted(job_id)}/events", JOB_EVENTS, after=after)
+        path = f"/v1/jobs/{_quoted(job_id)}/events"
+        stream = Stream(self._transport, path, JOB_EVENTS, after=after, on_break=on_break)
         return stream.read_until(lambda event: isinstance(event, StateEvent) and event.job.state in ENDED)
 
     def job_trace(self, job_id: str) -> bytes:

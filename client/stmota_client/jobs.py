@@ -11,6 +11,7 @@ from stmota_client.errors import ClientError, JobFailed
 from stmota_client.interruption import Interruption
 from stmota_client.progress import View, new_view
 from stmota_client.session import bridge_session
+from stmota_client.streams import RESUME_FOR_S
 from stmota_client.trace_output import TraceOutput
 from stmota_protocol.api import (
     Bridge,
@@ -87,21 +88,39 @@ def run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnJo
 def _run_job(client: Client, bridge: Bridge, request: JobRequest, arguments: OnJob) -> Job:
     with Interruption() as interruption:
         job = client.start_job(request)
+        job_id = job.id
         try:
             with new_view(quiet=arguments.quiet) as view:
                 interruption.on_request(lambda: _cancel(client, job.id, view, interruption))
                 if bridge.job is not None:
                     view.note(f"{bridge.name} is {bridge.state.value}: waiting for job {bridge.job} to end")
-                for event in client.job_events(job.id):
+                for event in client.job_events(job_id, on_break=lambda: view.note(_gone(job_id))):
                     view.show(event)
                     job = event.job if isinstance(event, StateEvent) else job
         except KeyboardInterrupt:
             raise Left(job) from None
+        except ClientError as error:
+            raise _with_job(error, job) from error
     if job.state is not JobState.DONE:
         raise JobFailed(job)
     if interruption.is_requested:
         raise DoneBeforeCancelled(job)
     return job
+
+
+def _gone(job_id: str) -> str:
+    return (
+        f"the daemon went away: waiting for it up to {RESUME_FOR_S:.0f} s; job {job_id} goes on when it is"
+        " back (`stmota daemon start` starts it)"
+    )
+
+
+def _with_job(error: ClientError, job: Job) -> ClientError:
+    """Say what becomes of the job when its daemon does not come back."""
+    if error.problem.code is not ProblemCode.NO_DAEMON:
+        return error
+    message = f"{error.problem.message}; job {job.id} on {job.bridge} goes on when it runs again"
+    return ClientError(msgspec.structs.replace(error.problem, message=message))
 
 
 def _cancel(client: Client, job_id: str, view: View, interruption: Interruption) -> None:

@@ -29,7 +29,10 @@ class Stream(Generic[E]):
         parameters: Parameters | None = None,
         *,
         after: int | None = None,
+        on_break: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_break` is called when a stream that was open breaks, before it is tried again."""
+        self._on_break = on_break
         self._transport = transport
         self._path = path
         self._decoder = decoder
@@ -83,6 +86,8 @@ class Stream(Generic[E]):
         """Wait before the next try; a stream that never opened, or had no news for long, is an error."""
         if not self._was_open or self._waited_s >= RESUME_FOR_S:
             raise error
+        if not self._waited_s:
+            self._on_break()
         pause_s = min(max(self._waited_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
         self._waited_s += pause_s
         time.sleep(pause_s)

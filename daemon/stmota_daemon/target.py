@@ -1,9 +1,9 @@
 """Who the chip is: product id, flash size, unique id, option bytes, protection, read in few round trips."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
 from stmota_daemon.other_dialect import refused
@@ -18,11 +18,16 @@ from stmota_protocol.chips.option_bytes import option_reads, word_reads
 from stmota_protocol.chips.protection import read_protection, write_protection
 from stmota_protocol.chips.registers import flash_size_from, unique_id_from
 from stmota_protocol.chips.traits import Traits, traits
+from stmota_protocol.steps import Cause
 
-_Place: TypeAlias = tuple[int, int]
-"""Address and length of one READ MEMORY."""
-ROUNDS_TO_AGREE = 5
-"""On a line that inserts one byte in 500, four rounds of F4's 600 bytes are likely to do."""
+REFUSALS = 2
+"""NACKs to the same place before it is taken for refused: a stray byte makes a NACK of a good command too."""
+TROUBLES = 5
+"""With the same place until the line is to blame: one that loses a byte in 500 may garble 256 bytes thrice."""
+SHIFTED = 2
+"""Places that a stray byte may have shifted unnoticed: one, and one more if what is left over is like an ACK."""
+ADDRESS_ACK_STEP = 3
+"""Of READ MEMORY's steps: command, ACK, address, ACK."""
 VECTORS_BYTES = 8
 """Initial stack pointer and reset vector."""
 
@@ -117,53 +122,57 @@ def _wrong_chip(message: str, remedy: str) -> Problem:
 async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) -> dict[RegisterRead, bytes]:
     """Read places that the chip may refuse; those it refused are left out.
 
-    Each is read twice, and again until two readings agree: what READ MEMORY brings has no checksum, and a
-    stray byte on the line shifts it. Raises `BadReply` when they do not.
+    All are sent ahead; a refusal flushes what is behind it, which is then sent again. A place that a chip
+    falls silent over is left out as well, after resets that did not help: some ROMs do not NACK a bad
+    address. Raises `Trouble` where it is the line that keeps a place from being read.
     """
-    held: dict[_Place, bytes] = {}
-    doubtful = list(dict.fromkeys((read.address, read.length) for read in reads))
-    for _ in range(ROUNDS_TO_AGREE):
-        readings = await _read_twice(bootloader, doubtful)
-        held |= {
-            place: found[0] for place, found in readings.items() if len(found) == 2 == found.count(found[0])
-        }
-        doubtful = [place for place, found in readings.items() if found and place not in held]
-        if not doubtful:
-            return {read: held[place] for read in reads if (place := (read.address, read.length)) in held}
-    address, length = doubtful[0]
-    message = f"{length} bytes at 0x{address:08X} read differently each time"
-    raise an3155.BadReply(message)
-
-
-async def _read_twice(bootloader: Bootloader, places: Sequence[_Place]) -> dict[_Place, list[bytes]]:
-    """Read each place twice; of those that the chip refused there is a reading less, or none.
-
-    All are sent ahead; a refusal flushes what is behind it, which is then sent again. A chip that falls
-    silent over a read is reset and asked again, and the place left out when that does not help: some ROMs do
-    not NACK a bad address.
-    """
-    readings: dict[_Place, list[bytes]] = {place: [] for place in places}
-    left = [*places, *places]
-    attempts = 0
+    held: dict[RegisterRead, bytes] = {}
+    left = list(reads)
+    failures: Counter[RegisterRead] = Counter()
+    refuses_all = False
     while left:
-        commands = [an3155.read_memory(address, length, bootloader.settings) for address, length in left]
         try:
-            async with aclosing(bootloader.stream(commands)) as answers:
-                async for packed, result in answers:
-                    if result.errors:  # a garbled byte would go unnoticed: ask again from here
-                        raise Trouble(packed.commands[0], packed.commands[0].reply_step, result)  # noqa: TRY301
-                    for reply in packed.replies(result):
-                        readings[left.pop(0)].append(reply)
+            await _read_on(bootloader, left, held)
         except Trouble as trouble:
-            attempts += not trouble.was_refused
-            if trouble.was_refused or attempts % ATTEMPTS == 0 or _is_silent_on_bad_addresses(bootloader):
-                refused = left[0]
-                left = [place for place in left if place != refused]
-            if trouble.was_refused:
+            place = left[0]
+            failures[place] += 1
+            if trouble.was_refused and failures[place] >= (1 if refuses_all else REFUSALS):
+                refuses_all |= trouble.was_refused_at_once
+                left.pop(0)
                 await bootloader.settle()
-            else:
-                await bootloader.enter()
-    return readings
+                continue
+            if _is_silent_for_good(bootloader, trouble, failures[place]):
+                left.pop(0)
+            elif failures[place] >= TROUBLES:
+                raise
+            # Bytes were lost or came uncalled: what came just before may be shifted by them.
+            left[:0] = list(held)[-SHIFTED:]
+            await bootloader.enter()
+    return held
+
+
+async def _read_on(bootloader: Bootloader, left: list[RegisterRead], held: dict[RegisterRead, bytes]) -> None:
+    """Read all that is `left`, moving what came to `held`. Raises `Trouble` about the first of `left`.
+
+    The last one is read twice: a stray byte in a reply shows by what is left over of it at the next one.
+    """
+    places = [*left, left[-1]]
+    commands = [an3155.read_memory(read.address, read.length, bootloader.settings) for read in places]
+    async with aclosing(bootloader.stream(commands)) as answers:
+        async for packed, result in answers:
+            if result.errors or result.residue:  # a garbled or a shifted reply would go unnoticed
+                raise Trouble(packed.commands[0], packed.commands[0].reply_step, result)
+            for reply in packed.replies(result):
+                held[places.pop(0)] = reply
+                if len(left) > 1 or not places:
+                    left.pop(0)
+
+
+def _is_silent_for_good(bootloader: Bootloader, trouble: Trouble, failures: int) -> bool:
+    """Whether the chip has no answer to the address, and that not because of a byte that was lost."""
+    attempts = REFUSALS if _is_silent_on_bad_addresses(bootloader) else ATTEMPTS
+    is_silent_over_address = trouble.result.cause is Cause.SILENCE and trouble.step == ADDRESS_ACK_STEP
+    return is_silent_over_address and failures >= attempts
 
 
 def _is_silent_on_bad_addresses(bootloader: Bootloader) -> bool:

@@ -10,10 +10,12 @@ import pytest
 
 from command_line import Stmota
 from sample_answers import LAB, REPORT, job
-from scripted_daemon import Answer, EventStream, ScriptedDaemon, answer, refuse
+from scripted_daemon import Answer, EventStream, Reply, Request, ScriptedDaemon, answer, refuse
+from stmota_client import streams
 from stmota_protocol.api import (
     EXIT_CODES,
     BridgeState,
+    ExitCode,
     FlashFile,
     FlashOptions,
     Job,
@@ -379,3 +381,35 @@ def test_the_closing_line_names_all_files(flashing: ScriptedDaemon, stmota: Stmo
     flashing.on("GET", EVENTS, EventStream([ending(done)]))
 
     assert stmota("flash", image).out.startswith("lab-esp32: boot.bin, app.hex: 65536 bytes at 0x08000000")
+
+
+def test_a_daemon_that_goes_away_and_comes_back_is_waited_for_and_the_job_followed_to_its_end(
+    flashing: ScriptedDaemon, stmota: Stmota, image: Path
+) -> None:
+    early = NoteEvent(number=0, at=0.0, text="early", warning=True)
+    late = EventStream([ending(DONE)], first=1)
+    flashing.on("GET", EVENTS, EventStream([early], broken=True), late)
+
+    ended = stmota("flash", image)
+
+    assert (ended.code, ended.out) == (0, CLOSING)
+    assert "early\n" in ended.err
+    assert "the daemon went away: waiting for it up to 30 s; job j1 goes on when it is back" in ended.err
+
+
+def test_a_daemon_that_stays_away_is_told_with_what_becomes_of_the_job(
+    flashing: ScriptedDaemon, stmota: Stmota, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "RESUME_FOR_S", 0.2)
+
+    def gone(_: Request) -> Reply:
+        flashing.path.unlink(missing_ok=True)
+        return EventStream([], broken=True)
+
+    flashing.on("GET", EVENTS, gone)
+
+    ended = stmota("flash", image)
+
+    assert ended.code == ExitCode.NO_DAEMON
+    assert "; job j1 on lab-esp32 goes on when it runs again\n" in ended.err
+    assert "stmota daemon start" in ended.err
