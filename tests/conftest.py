@@ -16,7 +16,7 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How thorough the runs are that are short in `make test`; which bridge the conformance suite is run on."""
+    """How thorough runs are that are short in `make test`; which bridge the conformance suite is run on."""
     parser.addoption("--flashes", type=int, default=30, help="so many random flashes")
     parser.addoption("--every-byte", action="store_true", help="faults and cuts at every byte, not at some")
     group = parser.getgroup("stmota bridges")

@@ -10,7 +10,7 @@ from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.link import Link
 from stmota_daemon.tracing import Tracing
 from stmota_daemon.work import Board, WorkFailed
-from stmota_protocol.api import LogRecord, Problem
+from stmota_protocol.api import Job, LogRecord, Problem
 from stmota_protocol.chips import Chip
 from stmota_protocol.steps import UartSettings
 
@@ -23,25 +23,24 @@ class JobBoard(Board):
 
     def __init__(
         self,
-        name: str,
+        job: Job,
         console: UartSettings,
         known_chip: Chip | None,
         connector: Connector,
+        *,
         log: Callable[[], ConsoleLog | None],
         problem: Callable[[], Problem],
-        tracing: Tracing | None = None,
-        *,
-        is_resumed: bool,
+        tracing: Tracing | None,
     ) -> None:
-        """`is_resumed`: an earlier daemon had begun the job: it waits as one whose link was lost."""
-        self.name = name
+        """`job`: one that an earlier daemon had begun waits as one whose link was lost."""
+        self.name = job.bridge
         self.console = console
         self.known_chip = known_chip
         self._connector = connector
         self._log = log
         self._problem = problem
         self._tracing = tracing
-        self._is_resumed = is_resumed
+        self._is_resumed = job.restarts > 0
         self._last: Link | None = None
 
     async def link(self, within_s: float) -> Link:

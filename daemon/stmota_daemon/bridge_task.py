@@ -228,14 +228,13 @@ class BridgeTask(LinkOwner):
     async def _work(self, job: Job, tracing: Tracing | None) -> WorkOutcome | Problem:
         known = self.known
         board = JobBoard(
-            known.name,
+            job,
             self.console_settings(),
             chip_by_name(known.chip) if known.chip else None,
             self.connector,
-            lambda: self.log,
-            self.link_problem,
-            tracing,
-            is_resumed=job.restarts > 0,
+            log=lambda: self.log,
+            problem=self.link_problem,
+            tracing=tracing,
         )
         report: Report = JobReport(self._services.jobs, job.id)
         if tracing is not None:

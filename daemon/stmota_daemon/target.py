@@ -146,7 +146,9 @@ async def read_several(bootloader: Bootloader, reads: Sequence[RegisterRead]) ->
             elif failures[place] >= TROUBLES:
                 raise
             # Bytes were lost or came uncalled: what came just before may be shifted by them.
-            left[:0] = list(held)[-SHIFTED:]
+            shifted = list(held)[-SHIFTED:]
+            held = {read: data for read, data in held.items() if read not in shifted}
+            left[:0] = shifted
             await bootloader.enter()
     return held
 
