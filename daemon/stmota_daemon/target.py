@@ -21,11 +21,11 @@ from stmota_protocol.chips.traits import Traits, traits
 from stmota_protocol.steps import Cause
 
 REFUSALS = 2
-"""NACKs to the same place before it is taken for refused: a stray byte makes a NACK of a good command too."""
+"""NACKs to one place before it is taken for refused: a stray byte makes a NACK of a good command too."""
 TROUBLES = 5
-"""With the same place until the line is to blame: one that loses a byte in 500 may garble 256 bytes thrice."""
+"""With one place until the line is to blame: one that loses a byte in 500 may garble 256 bytes thrice."""
 SHIFTED = 2
-"""Places that a stray byte may have shifted unnoticed: one, and one more if what is left over is like an ACK."""
+"""Places that a stray byte may have shifted unnoticed: one, or two if what is left over is like an ACK."""
 ADDRESS_ACK_STEP = 3
 """Of READ MEMORY's steps: command, ACK, address, ACK."""
 VECTORS_BYTES = 8
