@@ -134,3 +134,64 @@ def test_the_f042_leaves_no_ram_to_the_host() -> None:
     rig = Rig.synced(make_board("F042"))
 
     assert rig.command(b"\x31\xce", address(0x2000_1000)) == [ACK, NACK]
+
+
+def test_the_l412_rom_13_1_acknowledges_0x7f_twice() -> None:
+    rig = Rig(make_board("L412"))
+    rig.enter()
+
+    assert rig.ask(b"\x7f") == ACK + ACK
+    assert rig.ask(b"\x02\xfd") == bytes.fromhex("7901046479")
+
+
+def test_the_h723_rom_9_2_loses_the_first_32_bytes_of_a_write_that_follows_a_read() -> None:
+    for version, lost in (("9.2", 32), ("9.3", 0)):
+        rig = Rig.synced(make_board("H723", bootloader_version=version))
+        rig.read(FLASH, 4)
+        rig.write(FLASH, b"\x55" * 64)
+        rig.write(FLASH + 64, b"\x55" * 64)
+        assert rig.board.flash[:128] == b"\xff" * lost + b"\x55" * (128 - lost), version
+
+
+def test_the_h7_rom_9_x_does_not_go_where_the_stack_begins_at_the_end_of_ram() -> None:
+    for stack_top, state in ((0x2002_0000, State.BOOTLOADER), (0x2001_FF00, State.APPLICATION)):
+        rig = Rig.synced(make_board("H743", image=make_image(stack_top=stack_top)))
+        rig.command(b"\x21\xde", address(FLASH), within_us=1_000)
+        assert state_of(rig.board) is state
+
+
+def test_the_g0b1_rom_erases_no_page_of_bank_2_in_a_list() -> None:
+    image = b"\x55" * 0x4_1000
+    board = make_board("G0B1", option_bits=PIN_DECIDES, image=image)
+    rig = Rig.synced(board)
+
+    rig.erase_units(127, 128, 129)
+    assert board.flash[0x4_0000 - 2048 : 0x4_1000] == b"\xff" * 2048 + b"\x55" * 0x1000
+
+    rig.erase_units(128)
+    assert board.flash[0x4_0000:0x4_1000] == b"\xff" * 2048 + b"\x55" * 2048
+
+
+def test_the_l031_rom_refuses_ram() -> None:
+    rig = Rig.synced(make_board("L031"))
+
+    assert rig.command(b"\x11\xee", address(0x2000_1800)) == [ACK, NACK]
+    assert rig.command(b"\x31\xce", address(0x2000_1800)) == [ACK, NACK]
+
+
+def test_the_c051_rom_hangs_after_a_reset_with_empty_flash_until_its_supply_fails() -> None:
+    board = make_board("C051")
+    assert state_of(board) is State.BOOTLOADER
+    rig = Rig(board)
+    rig.reset(boot0=True)
+    assert state_of(board) is State.DEAD
+
+    board.power_cycle(rig.now_us)
+    assert state_of(board) is State.BOOTLOADER
+
+
+def test_the_f105_with_vbus_starts_and_answers_late() -> None:
+    rig = Rig.synced(make_board("F105"))
+    rig.enter()
+
+    assert rig.ask_timed(b"\x7f")[1] > 105_000
