@@ -1,10 +1,12 @@
-/* A board of this program: a bridge with its port (a tty or pty with modem lines, TCP sockets) and all of its memory. */
+/* A board of this program: a bridge with its port (a UART, which is a tty or a virtual board's, and TCP sockets) and all
+ * of its memory. */
 #pragma once
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "bridge.h"
+#include "virtual_board.h"
 
 #define HOST_CREDIT 65536U    /* several of the largest batches, as the Python bridge has */
 #define HOST_MAX_BATCH 16384U /* seven 2 KiB pages */
@@ -17,7 +19,21 @@ typedef struct {
     bool is_inverted;
 } host_wire_t;
 
-typedef struct host_loop host_loop_t;
+/* What of bridge_port.h is a UART's. */
+typedef struct {
+    uint8_t (*lines)(bridge_port_t *port);
+    bridge_error_t (*write)(bridge_port_t *port, bridge_span_t data, size_t *written);
+    bridge_error_t (*read)(bridge_port_t *port, uint8_t *data, size_t capacity, size_t *got, uint64_t *at_us);
+    uint64_t (*sent_by_us)(bridge_port_t *port);
+    bridge_error_t (*is_sent)(bridge_port_t *port, uint64_t *ask_again_us);
+    void (*drop_unsent)(bridge_port_t *port);
+    bridge_error_t (*configure)(bridge_port_t *port, const bridge_uart_t *uart);
+    bridge_error_t (*set_lines)(bridge_port_t *port, uint8_t mask, uint8_t levels);
+    bridge_error_t (*sense)(bridge_port_t *port, uint8_t *mask, uint8_t *levels);
+    bridge_line_errors_t (*take_errors)(bridge_port_t *port);
+    uint64_t (*next_us)(bridge_port_t *port); /* when something is there that no file tells of */
+    void (*close)(bridge_port_t *port);       /* lines safe; what was not sent is not waited for */
+} host_uart_t;
 
 /* What wakes one of the two threads, which serve all boards. */
 typedef struct {
@@ -32,8 +48,10 @@ struct bridge_port {
     atomic_bool is_engine_called;
     atomic_bool is_network_called;
     /* The engine thread's. */
+    const host_uart_t *kind;
+    virtual_board_t *board; /* of a virtual UART */
     const char *path;
-    int tty;
+    int tty; /* or -1 */
     bool is_pty;
     host_wire_t reset; /* asserted: NRST is low */
     host_wire_t boot0; /* asserted: BOOT0 is high */
@@ -71,8 +89,8 @@ uint64_t host_now_us(void);
 
 /* Open the tty at `path`, its lines at their safe levels. False: `trouble` says why not. */
 bool host_open_tty(bridge_port_t *port, const char *path);
-/* Lines safe, and close without waiting for what was not sent. */
-void host_close_tty(bridge_port_t *port);
+/* Make the virtual board that the file at `path` describes. False: `trouble` says why not. */
+bool host_open_virtual(bridge_port_t *port, const char *path);
 
 /* Listen on HOST:PORT, `offset` ports above (not above port 0); `shown` gets the address. False: `trouble` says why
  * not. Whether that is a loopback's: `is_loopback`. */

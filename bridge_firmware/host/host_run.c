@@ -68,6 +68,8 @@ static void execute(host_run_t *run, size_t i)
         atomic_store(&port->has_failed, true);
         bridge_port_wake_network(port);
     }
+    uint64_t next_us = port->wants_read || port->wants_write ? port->kind->next_us(port) : UINT64_MAX;
+    run->execute_at_us[i] = next_us < run->execute_at_us[i] ? next_us : run->execute_at_us[i];
     run->waits[1 + i].fd = port->wants_read || port->wants_write ? port->tty : -1;
     run->waits[1 + i].events = (short)((port->wants_read ? POLLIN : 0) | (port->wants_write ? POLLOUT : 0));
     run->waits[1 + i].revents = 0;

@@ -22,7 +22,10 @@ _Static_assert(_Generic((sig_atomic_t)0, int: 1, default: 0), "host_run is told 
 
 typedef struct {
     const char *name;
-    const char *paths[MOST_BOARDS];
+    struct {
+        const char *path;
+        bool is_virtual;
+    } uarts[MOST_BOARDS];
     size_t count;
     const char *listen;
     host_wire_t reset;
@@ -31,10 +34,11 @@ typedef struct {
 } order_t;
 
 static const char s_usage[] =
-    "usage: stmota-bridge --name NAME --port PATH [--listen HOST:PORT] [--reset LINE] [--boot0 LINE]\n"
-    "                     [--console \"115200 8N1\"]\n"
+    "usage: stmota-bridge --name NAME (--port PATH | --board FILE [--count N]) ... [--listen HOST:PORT]\n"
+    "                     [--reset LINE] [--boot0 LINE] [--console \"115200 8N1\"]\n"
     "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n"
-    "Several --port make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, and so on.\n";
+    "With --board its UART is a virtual board's: python -m stmota_simulator.board_file writes the FILE.\n"
+    "Several of them, or --count, make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, ...\n";
 
 static void on_signal(int number)
 {
@@ -84,11 +88,25 @@ static bool parse_uart(const char *text, bridge_uart_t *uart)
 }
 
 static const struct option s_options[] = {
+    {"board", required_argument, NULL, 'v'},  {"count", required_argument, NULL, 'N'},
     {"name", required_argument, NULL, 'n'},   {"port", required_argument, NULL, 'p'},
     {"listen", required_argument, NULL, 'l'}, {"reset", required_argument, NULL, 'r'},
     {"boot0", required_argument, NULL, 'b'},  {"console", required_argument, NULL, 'c'},
     {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
+
+/* As many boards as the last one describes: copies of their own. */
+static bool repeat_last(order_t *order, unsigned long count)
+{
+    if (order->count == 0 || !order->uarts[order->count - 1].is_virtual || count == 0 ||
+        count > MOST_BOARDS - order->count + 1) {
+        return false;
+    }
+    for (; count > 1; count--, order->count++) {
+        order->uarts[order->count] = order->uarts[order->count - 1];
+    }
+    return true;
+}
 
 /* What is wrong with the options; NULL: nothing. */
 static const char *parse(int count, char **arguments, order_t *order)
@@ -100,7 +118,17 @@ static const char *parse(int count, char **arguments, order_t *order)
             order->name = optarg;
             break;
         case 'p':
-            order->paths[order->count < MOST_BOARDS ? order->count++ : 0] = optarg;
+        case 'v':
+            if (order->count == MOST_BOARDS) {
+                return "too many boards; start another process";
+            }
+            order->uarts[order->count].path = optarg;
+            order->uarts[order->count++].is_virtual = option == 'v';
+            break;
+        case 'N':
+            if (!repeat_last(order, strtoul(optarg, NULL, 10))) {
+                return "--count N follows the --board that it repeats, 1 to 256 in all";
+            }
             break;
         case 'l':
             order->listen = optarg;
@@ -136,8 +164,9 @@ static uint64_t hash(uint64_t seed, const char *text)
     return seed;
 }
 
-static void identify(bridge_config_t *config, const char *path)
+static void identify(bridge_config_t *config, const host_board_t *board)
 {
+    const char *path = board->port.path;
     char machine[64] = "";
     FILE *file = fopen("/etc/machine-id", "r");
     if (file != NULL) {
@@ -147,6 +176,7 @@ static void identify(bridge_config_t *config, const char *path)
         fclose(file);
     }
     uint64_t id = hash(hash(0xcbf29ce484222325ULL, machine), path);
+    id = board->port.board != NULL ? hash(id, board->name) : id; /* of one file there are many */
     bridge_writer_t writer = bridge_writer(config->unique_id, BRIDGE_UNIQUE_ID_BYTES);
     bridge_put_u64(&writer, id);
     if (getrandom(config->boot_id, BRIDGE_BOOT_ID_BYTES, 0) != BRIDGE_BOOT_ID_BYTES) {
@@ -172,7 +202,7 @@ static bridge_error_t start(host_board_t *board, const order_t *order)
         .marks = board->marks,
         .mark_count = sizeof(board->marks) / sizeof(board->marks[0]),
     };
-    identify(&config, board->port.path);
+    identify(&config, board);
     return bridge_start(&board->bridge, &board->port, &config);
 }
 
@@ -185,7 +215,9 @@ static bool begin(host_board_t *board, const order_t *order, unsigned int number
     snprintf(board->name, sizeof(board->name), order->count > 1 ? "%s-%u" : "%s", order->name, number + 1);
     port->reset = order->reset;
     port->boot0 = order->boot0;
-    if (!host_open_tty(port, order->paths[number]) ||
+    const char *path = order->uarts[number].path;
+    bool is_open = order->uarts[number].is_virtual ? host_open_virtual(port, path) : host_open_tty(port, path);
+    if (!is_open ||
         !host_listen(port, order->listen, number, board->shown, &is_loopback)) {
         fprintf(stderr, "error: %s\n", port->trouble);
         return false;
@@ -226,7 +258,7 @@ int main(int count, char **arguments)
     }
     bool is_well = host_run(boards, order.count, &s_is_stopped);
     for (size_t i = 0; i < order.count; i++) {
-        host_close_tty(&boards[i]->port);
+        boards[i]->port.kind->close(&boards[i]->port);
         free(boards[i]);
     }
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;

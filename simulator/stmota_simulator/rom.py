@@ -75,6 +75,11 @@ class Rom:
         if rom.has_checksum:
             self._commands[GET_CHECKSUM] = lambda: get_checksum(self._packet, memory)
 
+    @property
+    def commands(self) -> list[int]:
+        """The codes that GET lists."""
+        return sorted(self._commands)
+
     def program(self, start_up_us: int) -> Program:
         """From the release of NRST on."""
         yield Work(start_up_us)
@@ -126,7 +131,7 @@ class Rom:
         return None
 
     def _get(self) -> Part:
-        listed = bytes([self._rom.protocol, *sorted(self._commands)])
+        listed = bytes([self._rom.protocol, *self.commands])
         announced = 13 if self._has(Quirk.GET_COUNTS_WRONG) else len(listed) - 1
         yield Send(bytes([ACK, announced]) + listed + bytes([ACK]))
         return None

@@ -9,6 +9,8 @@ import pytest
 
 from real_lab import RealLab, real_lab
 from sample_images import boot_output, make_image
+from stmota_simulator.board_file import board_lines
+from stmota_simulator.boards import make_board
 
 HOST = Path(__file__).parents[2] / "bridge_firmware" / "host"
 F103_FLASH = 128 * 1024
@@ -28,16 +30,17 @@ def lab() -> Generator[RealLab, None, None]:
 
 
 @contextmanager
-def serving(program: Path, pty: str) -> Generator[int, None, None]:
-    """Run it; yield its TCP port. It has to end in order, and to say nothing else."""
-    command = [str(program), "--name", "lab", "--port", pty, "--listen", "127.0.0.1:0"]
+def serving(program: Path, *uarts: str, count: int = 1) -> Generator[list[int], None, None]:
+    """Run it; yield its TCP ports. It has to end in order, and to say nothing else."""
+    command = [str(program), "--name", "lab", *uarts, "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:
-            line = process.stdout.readline()
-            assert line.startswith("lab listening on 127.0.0.1:")
-            yield int(line.rpartition(":")[2])
+            lines = [process.stdout.readline() for _ in range(count)]
+            names = [f"lab-{number}" for number in range(1, count + 1)] if count > 1 else ["lab"]
+            assert [line.rpartition(" listening on 127.0.0.1:")[0] for line in lines] == names
+            yield [int(line.rpartition(":")[2]) for line in lines]
             process.terminate()
             assert (process.stderr.read(), process.wait()) == ("", 0)
         finally:
@@ -47,14 +50,34 @@ def serving(program: Path, pty: str) -> Generator[int, None, None]:
 def test_a_board_is_flashed_through_the_c_bridge_like_through_any_other(program: Path, lab: RealLab) -> None:
     pty = lab.pty_board("board")
     lab.daemon()
-    with serving(program, pty) as port:
-        lab.add("lab", port)
+    with serving(program, "--port", pty) as ports:
+        lab.add("lab", *ports)
         ended = lab.stmota("flash", "-b", "lab", lab.file("fw.bin", IMAGE))
         assert ended.code == 0, ended.err
         assert "lab: fw.bin: 2048 bytes at 0x08000000 in " in ended.out
         assert "verified, started, seen: " in ended.out
         follower = lab.start("logs", "-b", "lab", "-f")
         follower.wait_for_out(f"{BOOT_LINES[1]}\n")
+
+
+@pytest.mark.parametrize(("chip", "baud"), [("G431", 921_600), ("F103xB", 115_200)])
+def test_virtual_boards_of_one_process_are_flashed_at_once(
+    chip: str, baud: int, program: Path, lab: RealLab
+) -> None:
+    described = lab.file("board.txt", "\n".join(board_lines(make_board(chip))).encode())
+    lab.daemon()
+    with serving(program, "--board", described, "--count", "2", count=2) as ports:
+        image = lab.file("fw.bin", IMAGE)
+        for number, port in enumerate(ports, 1):
+            lab.add(f"lab-{number}", port)
+        flashes = [
+            lab.start("flash", "-b", f"lab-{number}", "--baud", str(baud), image)
+            for number in range(1, len(ports) + 1)
+        ]
+        for flash in flashes:
+            ended = flash.wait()
+            assert ended.code == 0, ended.err
+            assert 'verified, started, seen: "through C"' in ended.out
 
 
 def usage(program: Path, *options: str) -> tuple[int, str]:
@@ -75,4 +98,4 @@ def test_what_cannot_be_served_is_said(program: Path) -> None:
     )
     assert usage(program, *at, "--reset", "rts", "--boot0", "!rts")[0] == 2
     assert usage(program, *at, "--console", "fast")[0] == 2
-    assert usage(program)[1].startswith("usage: stmota-bridge --name NAME --port PATH")
+    assert usage(program)[1].startswith("usage: stmota-bridge --name NAME (--port PATH | --board FILE")
