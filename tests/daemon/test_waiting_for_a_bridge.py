@@ -13,7 +13,7 @@ from fake_edge import FakeEdge, FakeWork, ask_for_the_link
 from stmota_daemon.config import BridgeConfig
 from stmota_daemon.link import LinkLost
 from stmota_daemon.work import Board, Report
-from stmota_daemon.work_orders import WorkOutcome
+from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import Job, JobKind, JobRequest, JobState, NetworkPlace
 
 RESET = JobRequest(kind=JobKind.RESET)
