@@ -13,7 +13,7 @@ class DefectKind(Enum):
     SECOND_NACK = "READ and WRITE are refused by two NACKs at RDP level 1"
     """What follows a NACK is dropped until the line is quiet."""
     SILENT_ADDRESS = "a bad address is not refused, and the next bytes are taken for a command"
-    """The chip is reset, and the place not asked for again."""
+    """The chip is reset and asked once more, and the place then left out."""
     SECOND_ACK = "0x7F is acknowledged twice"
     """What follows the ACK is dropped until the line is quiet."""
     MISCOUNTED_GET = "GET announces two bytes more than it sends"
