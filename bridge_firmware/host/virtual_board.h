@@ -33,6 +33,7 @@ typedef struct {
     bool has_special_erase;
     bool lacks_first_ack_of_go;
     bool acks_bank_2_early;
+    bool go_wants_low_stack;
     bool boots_rom[2]; /* by the level of BOOT0 */
 } virtual_rom_t;
 

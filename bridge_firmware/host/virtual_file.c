@@ -74,11 +74,12 @@ static bool take_boots(virtual_board_t *board, const char *values)
 
 static bool take_defects(virtual_board_t *board, const char *values)
 {
-    uint64_t numbers[3];
-    bool is_right = read_numbers(values, numbers, 3);
+    uint64_t numbers[4];
+    bool is_right = read_numbers(values, numbers, 4);
     board->rom.has_special_erase = numbers[0] != 0;
     board->rom.lacks_first_ack_of_go = numbers[1] != 0;
     board->rom.acks_bank_2_early = numbers[2] != 0;
+    board->rom.go_wants_low_stack = numbers[3] != 0;
     return is_right;
 }
 

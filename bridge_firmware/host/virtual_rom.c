@@ -20,6 +20,7 @@ enum {
 #define MASS 0xFFFFU
 #define BANK_1 0xFFFEU
 #define BANK_2 0xFFFDU
+#define HIGH_STACK_BYTES 16U /* AN2606 */
 #define MOST_UNITS 511U /* of one command: reference/stm32/protocol.md section 3 */
 
 static void obey(virtual_board_t *board);
@@ -112,8 +113,30 @@ static void listen_for_read_address(virtual_board_t *board)
     listen_anew(board, 5, take_read_address);
 }
 
+/* H74x 9.x: GO does nothing where the stack begins in the last bytes of a RAM. */
+static bool balks_at_stack(virtual_board_t *board)
+{
+    const uint8_t *vector = virtual_memory_at(board, board->address, 4, false);
+    if (!board->rom.go_wants_low_stack || vector == NULL) {
+        return false;
+    }
+    bridge_reader_t reader = bridge_reader(vector, 4);
+    uint64_t stack = bridge_get_u32(&reader);
+    for (size_t i = 0; i < board->memory_count; i++) {
+        uint64_t end = (uint64_t)board->memories[i].last + 1;
+        if (board->memories[i].is_ram && stack <= end && end - stack <= HIGH_STACK_BYTES) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void go(virtual_board_t *board)
 {
+    if (balks_at_stack(board)) {
+        idle(board);
+        return;
+    }
     virtual_start_application(board, board->address);
 }
 

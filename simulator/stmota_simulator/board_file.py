@@ -18,7 +18,7 @@ from stmota_simulator.rom import REACTION_US, Rom
 
 RULES = (ProgramRule.REFUSES, ProgramRule.REFUSES_TWICE, ProgramRule.CLEARS_BITS, ProgramRule.SPOILS)
 """In the order of `virtual_rule_t`."""
-KNOWN_QUIRKS = frozenset({Quirk.GO_WITHOUT_FIRST_ACK, Quirk.BANK_2_ERASE_EARLY})
+KNOWN_QUIRKS = (Quirk.GO_WITHOUT_FIRST_ACK, Quirk.BANK_2_ERASE_EARLY, Quirk.GO_WANTS_LOW_STACK)
 OF_WHAT_C_LACKS = frozenset({Quirk.NO_OPTION_RELOAD, Quirk.TWO_NACKS_WHEN_PROTECTED})
 """Defects of protection and of writing options, which the board in C refuses altogether."""
 IMAGE_LINE_BYTES = 4096
@@ -43,7 +43,7 @@ def board_lines(board: VirtualBoard) -> Iterator[str]:
     )
     yield f"get {bytes([rom.protocol, *commands]).hex()}"
     yield "boots " + " ".join(str(int(_boots_rom(board, boot0=level))) for level in (False, True))
-    quirks = [Quirk.GO_WITHOUT_FIRST_ACK in rom.quirks, Quirk.BANK_2_ERASE_EARLY in rom.quirks]
+    quirks = [quirk in rom.quirks for quirk in KNOWN_QUIRKS]
     yield "defects " + " ".join(str(int(has)) for has in (model.has_special_erase, *quirks))
     yield from _flash_lines(flash)
     yield from (f"ram {area.first} {area.last}" for area in model.ram)
@@ -67,7 +67,9 @@ def _check(board: VirtualBoard) -> None:
         "write protection": bool(board.memory.flash.protected),
         "GET CHECKSUM": board.chip.rom.has_checksum,
     }
-    missing |= {quirk.value: True for quirk in board.chip.rom.quirks - KNOWN_QUIRKS - OF_WHAT_C_LACKS}
+    missing |= {
+        quirk.value: True for quirk in board.chip.rom.quirks - frozenset(KNOWN_QUIRKS) - OF_WHAT_C_LACKS
+    }
     for what, is_there in missing.items():
         if is_there:
             raise NotInC(board.model.name, what)
