@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
+#include "bridge_settings.h"
 #include "host_board.h"
 
 #define EXIT_USAGE 2
@@ -67,26 +68,6 @@ static bool parse_wire(const char *text, host_wire_t *wire)
     return wire->bit != 0;
 }
 
-static bool parse_uart(const char *text, bridge_uart_t *uart)
-{
-    unsigned int baud, data_bits, stop_bits;
-    char parity, more;
-    if (sscanf(text, "%8u %1u%c%1u%c", &baud, &data_bits, &parity, &stop_bits, &more) != 4) {
-        return false;
-    }
-    const char *found = strchr("NEO", parity);
-    if (found == NULL || parity == '\0' || baud < 50 || data_bits < 7 || data_bits > 8 || stop_bits < 1 ||
-        stop_bits > 2) {
-        return false;
-    }
-    static const char order[] = "NEO";
-    *uart = (bridge_uart_t){.baud = baud,
-                            .data_bits = (uint8_t)data_bits,
-                            .parity = (uint8_t)(strchr(order, parity) - order),
-                            .stop_bits = (uint8_t)stop_bits};
-    return true;
-}
-
 static const struct option s_options[] = {
     {"board", required_argument, NULL, 'v'},  {"count", required_argument, NULL, 'N'},
     {"name", required_argument, NULL, 'n'},   {"port", required_argument, NULL, 'p'},
@@ -140,7 +121,7 @@ static const char *parse(int count, char **arguments, order_t *order)
             }
             break;
         case 'c':
-            if (!parse_uart(optarg, &order->console)) {
+            if (!bridge_parse_uart(optarg, &order->console)) {
                 return "--console is no UART setting; write baud, data bits, parity, stop bits: \"115200 8N1\"";
             }
             break;

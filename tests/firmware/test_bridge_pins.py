@@ -74,6 +74,8 @@ FACTS["esp32-emac"] = FACTS["esp32"]
 # RMII's fixed pins, and the usual MDC and MDIO (ESP32 TRM, IO_MUX: EMAC; ESP-IDF's default configuration).
 RMII = pins(0, 18, 19, 21, 22, 23, 25, 26, 27)
 
+TAKEN = "esp32s3, 9 and 48 taken"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -96,7 +98,7 @@ def table(build: Callable[..., Path]) -> Table:
 
 
 def test_the_table_has_the_chips_that_the_firmware_is_for(table: Table) -> None:
-    assert {chip for chip, _use in table.defaults} == set(FACTS)
+    assert {chip for chip, _use in table.defaults} == {*FACTS, TAKEN}
 
 
 @pytest.mark.parametrize("chip", FACTS)
@@ -168,3 +170,13 @@ def test_the_ethernet_mac_takes_its_pins_from_everything(table: Table) -> None:
     for pin in RMII:
         for use in ("tx", "rx", "nrst", "boot0", "direction"):
             assert table.refusals["esp32-emac", use, pin] != "", f"GPIO{pin} {use}"
+
+
+def test_pins_that_a_bridge_has_given_to_its_ethernet_chip_are_refused(table: Table) -> None:
+    refused = {
+        pin
+        for pin in FACTS["esp32s3"].there
+        if table.refusals[TAKEN, "nrst", pin] != table.refusals["esp32s3", "nrst", pin]
+    }
+    assert refused == {9, 48}
+    assert table.refusals[TAKEN, "led", 48] == "wired to the bridge's Ethernet chip"

@@ -9,6 +9,7 @@
 #define FLASH "wired to the bridge's own flash or PSRAM"
 #define CONSOLE "the bridge's own console (UART0)"
 #define USB "the bridge's USB port"
+#define TAKEN "wired to the bridge's Ethernet chip"
 #define ABSENT "this chip does not have it"
 
 static const bridge_pin_range_t s_esp32[] = {
@@ -89,19 +90,19 @@ static const bridge_pin_range_t s_esp32c6[] = {
 /* Defaults in the order of bridge_pin_use_t. */
 static const bridge_chip_t s_chips[] = {
     {"esp32", s_esp32, COUNT(s_esp32), 40, {4, 18, 19, 23, BRIDGE_NO_PIN, 2},
-     "on every DevKit's header, quiet at reset, no second use on a WROOM or WROVER; the LED of most DevKits is at GPIO2"},
+     "on every DevKit's header, quiet at reset, no second use on a WROOM or WROVER; the LED of most DevKits is at GPIO2", 0},
     {"esp32-emac", s_esp32_emac, COUNT(s_esp32_emac), 40, {4, 36, 33, 32, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "what the PHY leaves; GPIO36 is an input only, and RX is one: the target's TX has to be wired or pulled up"},
+     "what the PHY leaves; GPIO36 is an input only, and RX is one: the target's TX has to be wired or pulled up", 0},
     {"esp32s2", s_esp32s2, COUNT(s_esp32s2), 47, {17, 18, 34, 33, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "UART1's usual pins (uart_pins.h), and two that nothing else uses"},
+     "UART1's usual pins (uart_pins.h), and two that nothing else uses", 0},
     {"esp32s3", s_esp32s3, COUNT(s_esp32s3), 49, {17, 18, 21, 47, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
      "UART1's usual pins (uart_pins.h), and two outside of GPIO1 to GPIO20, of which many pulse low at power-up (from"
-     " memory of the datasheet)"},
+     " memory of the datasheet)", 0},
     {"esp32c3", s_esp32c3, COUNT(s_esp32c3), 22, {4, 5, 10, 3, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
      "what strapping, flash, USB and console leave, without GPIO0 and GPIO1 (a crystal's on some boards); a DevKit's LED"
-     " at GPIO8 is no plain one"},
+     " at GPIO8 is no plain one", 0},
     {"esp32c6", s_esp32c6, COUNT(s_esp32c6), 31, {18, 19, 20, 21, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "on every module: GPIO10, 11 and 14 are not led out of some"},
+     "on every module: GPIO10, 11 and 14 are not led out of some", 0},
 };
 
 static const char *const s_uses[BRIDGE_PIN_USES] = {"tx", "rx", "nrst", "boot0", "direction", "led"};
@@ -147,6 +148,9 @@ const char *bridge_pin_refusal(const bridge_chip_t *chip, int pin, bridge_pin_us
     }
     if (pin < 0 || pin >= chip->pin_count) {
         return ABSENT;
+    }
+    if ((chip->taken >> (unsigned int)pin & 1U) != 0) {
+        return TAKEN;
     }
     for (size_t i = 0; i < chip->range_count; i++) {
         const bridge_pin_range_t *range = &chip->ranges[i];

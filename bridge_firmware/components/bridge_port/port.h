@@ -100,8 +100,14 @@ typedef enum {
 void port_network_start(const bridge_port_t *port);
 port_network_t port_network_state(void);
 void port_network_tell(port_network_t state);
+/* The GPIOs of its Ethernet chip that menuconfig chose, a bit each. */
+uint64_t port_interface_pins(void);
 /* Start this image's network, once. */
 void port_interface_start(const bridge_settings_t *settings);
+/* For the console, which may wait. Change to this Wi-Fi network; false, and back to the one before: no address in 20 s. */
+bool port_interface_join(const bridge_settings_t *settings);
+typedef void (*port_found_t)(void *argument, const char *ssid, int rssi_dbm, bool has_password);
+void port_interface_scan(port_found_t found, void *argument);
 
 /* port_mdns.c */
 void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id);
@@ -110,7 +116,7 @@ void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id
 void port_led_start(const bridge_wire_t *wire);
 void port_led_show(port_network_t network, bool is_controlled);
 
-/* port_console.c */
+/* port_console.c: a task of its own, at UART0 and at the USB serial port where there is one. */
 void port_console_start(bridge_port_t *port);
 
 /* Say what went wrong and restart: nothing could be done without it. */

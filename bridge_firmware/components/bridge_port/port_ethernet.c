@@ -35,7 +35,19 @@ typedef struct {
     esp_eth_phy_t *phy;
 } pair_t;
 
+#if !CONFIG_STMOTA_NETWORK_OPENETH
+static uint64_t bit_of(int pin)
+{
+    return pin >= 0 ? 1ULL << (unsigned int)pin : 0;
+}
+#endif
+
 #if CONFIG_STMOTA_NETWORK_OPENETH
+uint64_t port_interface_pins(void)
+{
+    return 0;
+}
+
 static pair_t make_pair(void)
 {
     eth_mac_config_t mac = ETH_MAC_DEFAULT_CONFIG();
@@ -45,6 +57,12 @@ static pair_t make_pair(void)
     return (pair_t){esp_eth_mac_new_openeth(&mac), esp_eth_phy_new_generic(&phy)};
 }
 #elif CONFIG_STMOTA_NETWORK_EMAC
+/* Those of RMII are in bridge_pins.c. */
+uint64_t port_interface_pins(void)
+{
+    return bit_of(CONFIG_STMOTA_EMAC_PHY_RESET);
+}
+
 static pair_t make_pair(void)
 {
     eth_mac_config_t mac = ETH_MAC_DEFAULT_CONFIG();
@@ -63,6 +81,12 @@ static pair_t make_pair(void)
 }
 #elif CONFIG_STMOTA_NETWORK_W5500
 #define POLL_MS 10
+
+uint64_t port_interface_pins(void)
+{
+    return bit_of(CONFIG_STMOTA_W5500_SCLK) | bit_of(CONFIG_STMOTA_W5500_MOSI) | bit_of(CONFIG_STMOTA_W5500_MISO) |
+           bit_of(CONFIG_STMOTA_W5500_CS) | bit_of(CONFIG_STMOTA_W5500_INT);
+}
 
 static pair_t make_pair(void)
 {
@@ -107,6 +131,19 @@ static void on_ethernet(void *argument, esp_event_base_t base, int32_t id, void 
         ESP_LOGW(TAG, "no link; is the cable in?");
         port_network_tell(PORT_NETWORK_DOWN);
     }
+}
+
+/* A cable knows no network's name. */
+bool port_interface_join(const bridge_settings_t *settings)
+{
+    (void)settings;
+    return false;
+}
+
+void port_interface_scan(port_found_t found, void *argument)
+{
+    (void)found;
+    (void)argument;
 }
 
 void port_interface_start(const bridge_settings_t *settings)

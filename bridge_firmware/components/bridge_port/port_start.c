@@ -22,13 +22,21 @@ static bridge_port_t s_port;
 static bridge_t s_bridge;
 static bridge_config_t s_config;
 
-static const bridge_chip_t *this_chip(void)
-{
 #if CONFIG_STMOTA_NETWORK_EMAC
-    return bridge_chip(CONFIG_IDF_TARGET "-emac");
+#define CHIP CONFIG_IDF_TARGET "-emac"
 #else
-    return bridge_chip(CONFIG_IDF_TARGET);
+#define CHIP CONFIG_IDF_TARGET
 #endif
+
+static bridge_chip_t s_chip;
+
+static void find_chip(void)
+{
+    const bridge_chip_t *chip = bridge_chip(CHIP);
+    PORT_NEEDS(chip != NULL ? ESP_OK : ESP_ERR_NOT_SUPPORTED);
+    s_chip = *chip;
+    s_chip.taken = port_interface_pins();
+    s_port.chip = &s_chip;
 }
 
 /* From the heap, once: an ESP32's static memory alone could not hold it. Internal: PSRAM would slow the engine. */
@@ -84,8 +92,7 @@ static void make_config(void)
 
 void bridge_esp_run(void)
 {
-    s_port.chip = this_chip();
-    PORT_NEEDS(s_port.chip != NULL ? ESP_OK : ESP_ERR_NOT_SUPPORTED);
+    find_chip();
     port_storage_open();
     identify();
     load_settings();
@@ -94,6 +101,7 @@ void bridge_esp_run(void)
     port_tasks_prepare(&s_port);
     make_config();
     port_network_start(&s_port);
+    port_console_start(&s_port);
     PORT_NEEDS(port_listen(&s_port) ? ESP_OK : ESP_FAIL);
     port_tasks_run(&s_port, &s_bridge, &s_config);
     port_mdns_start(&s_port.settings, s_config.unique_id);

@@ -90,13 +90,26 @@ static void give_up(const char *what)
     esp_restart();
 }
 
+/* A setting that the UART cannot do must not keep the bridge, and its console, from running. */
+static bool start_bridge(void)
+{
+    bridge_error_t error = bridge_start(s_run.bridge, s_run.port, s_run.config);
+    if (error == BRIDGE_ERR_UNSUPPORTED) {
+        bridge_config_t config = *s_run.config;
+        config.console = (bridge_uart_t){.baud = 115200, .data_bits = 8, .stop_bits = 1};
+        ESP_LOGE(TAG, "the UART cannot do the console's setting; it is 115200 8N1 until that is put right");
+        error = bridge_start(s_run.bridge, s_run.port, &config);
+    }
+    return error == BRIDGE_OK;
+}
+
 static void run_engine(void *argument)
 {
     (void)argument;
     bridge_port_t *port = s_run.port;
     PORT_NEEDS(esp_task_wdt_add(NULL));
-    if (port_uart_open(port) != BRIDGE_OK || bridge_start(s_run.bridge, port, s_run.config) != BRIDGE_OK) {
-        give_up("the UART cannot be set up; are the pins and the console's setting right?");
+    if (port_uart_open(port) != BRIDGE_OK || !start_bridge()) {
+        give_up("the UART cannot be set up");
     }
     (void)xTaskNotifyGive(s_run.starter);
     for (;;) {

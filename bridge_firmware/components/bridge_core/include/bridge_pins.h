@@ -52,6 +52,7 @@ typedef struct {
     uint8_t pin_count; /* GPIOs are below it */
     int8_t defaults[BRIDGE_PIN_USES];
     const char *why_defaults;
+    uint64_t taken; /* a bit a GPIO: of this bridge, not of every one of this chip; its Ethernet chip's */
 } bridge_chip_t;
 
 /* The table's rows; `index` from 0. NULL: no more. */

@@ -1,0 +1,286 @@
+"""The bridge's own console: commands, settings and Improv packets; the firmware's C on this machine."""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+HOST_TEST = Path(__file__).parents[2] / "bridge_firmware" / "host_test"
+RIGHT = "correct horse"  # the Wi-Fi password that joins
+SILENCE = b"\xff"  # console_tool: a second without a byte
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the console wrote, and what it asked of its platform."""
+
+    output: bytes
+    asked: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        return self.output.decode().replace("\r\n", "\n").splitlines()
+
+
+Console = Callable[..., Heard]
+
+
+@pytest.fixture(scope="module")
+def console(build: Callable[..., Path]) -> Console:
+    program = build("console_tool", HOST_TEST / "console_tool.c")
+
+    def talk(given: bytes | str, chip: str = "esp32") -> Heard:
+        typed = given.encode() if isinstance(given, str) else given
+        finished = subprocess.run([program, chip, RIGHT], input=typed, check=False, capture_output=True)
+        assert finished.returncode == 0, finished.stderr.decode()
+        return Heard(finished.stdout, finished.stderr.decode().splitlines())
+
+    return talk
+
+
+def improv(kind: int, data: bytes) -> bytes:
+    """https://www.improv-wifi.com/serial: the sum is of all bytes before it."""
+    packet = b"IMPROV\x01" + bytes([kind, len(data)]) + data
+    return packet + bytes([sum(packet) & 0xFF]) + b"\n"
+
+
+def command(number: int, data: bytes = b"") -> bytes:
+    return improv(0x03, bytes([number, len(data)]) + data)
+
+
+def result(number: int, *texts: str) -> bytes:
+    data = b"".join(bytes([len(text)]) + text.encode() for text in texts)
+    return improv(0x04, bytes([number, len(data)]) + data)
+
+
+def wifi(ssid: str, password: str) -> bytes:
+    return command(0x01, bytes([len(ssid)]) + ssid.encode() + bytes([len(password)]) + password.encode())
+
+
+def state(value: int) -> bytes:
+    return improv(0x01, bytes([value]))
+
+
+def error(value: int) -> bytes:
+    return improv(0x02, bytes([value]))
+
+
+READY, PROVISIONING, PROVISIONED = (state(value) for value in (2, 3, 4))
+NO_ERROR, INVALID, UNKNOWN, NOT_JOINED = (error(value) for value in range(4))
+
+
+def test_show_tells_every_setting_of_a_new_bridge(console: Console) -> None:
+    assert console("show\n").lines == [
+        "show",
+        "firmware = 0.1.0",
+        "chip = esp32",
+        "online = no",
+        "name = stmota-123456",
+        "ssid = ",
+        "password = (none)",
+        "tx = 4",
+        "rx = 18",
+        "nrst = 19",
+        "boot0 = 23",
+        "direction = none",
+        "led = 2",
+        "console = 115200 8N1",
+        "port = 7820",
+        "net_settings = no",
+        "net_update = no",
+        "ok",
+    ]
+
+
+def test_what_is_set_and_saved_is_there_after_a_reboot(console: Console) -> None:
+    changes = {
+        "name": "bench 3 \N{GREEK SMALL LETTER BETA}",
+        "ssid": "lab network",
+        "tx": "25",
+        "rx": "!26",
+        "nrst": "!27",
+        "boot0": "none",
+        "direction": "21",
+        "led": "none",
+        "console": "57600 8E2",
+        "port": "7821",
+        "net_settings": "yes",
+        "net_update": "yes",
+    }
+    typed = "".join(f"set {key} {value}\n" for key, value in changes.items())
+    heard = console(typed + "save\nreboot\nshow\n")
+    assert heard.asked == ["save", "reboot"]
+    shown = dict(line.split(" = ") for line in heard.lines if " = " in line)
+    assert {key: shown[key] for key in changes} == changes
+
+
+def test_what_is_not_saved_is_gone_after_a_reboot(console: Console) -> None:
+    heard = console("set nrst 21\nreboot\nshow\n")
+    assert heard.asked == ["reboot"]
+    assert "nrst = 19" in heard.lines
+
+
+def test_a_password_is_neither_echoed_nor_shown(console: Console) -> None:
+    heard = console("set password hunter2hunter2\nshow\nsave\nreboot\nshow\n")
+    assert b"hunter2" not in heard.output
+    assert heard.lines[:2] == ["set password ", "ok"]
+    assert heard.lines.count("password = (set)") == 2
+
+
+@pytest.mark.parametrize(
+    "line", ["set password short", "set  password hunter2hunter2", f"set password {'hunter2' * 20}"]
+)
+def test_a_password_that_is_refused_is_not_told_either(console: Console, line: str) -> None:
+    heard = console(line + "\n")
+    assert heard.lines[-1].startswith("error: ")
+    assert b"hunter2" not in heard.output
+    assert b"short" not in heard.output
+
+
+def test_a_password_can_be_taken_away(console: Console) -> None:
+    assert "password = (none)" in console("set password 12345678\nset password\nshow\n").lines
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("set nrst 5", "nrst: GPIO5 cannot be used: a strapping pin"),
+        ("set boot0 1", "boot0: GPIO1 cannot be used: the bridge's own console (UART0)"),
+        ("set nrst 99", "nrst: GPIO99 cannot be used: this chip does not have it"),
+        ("set nrst 19x", "nrst: write a GPIO's number, for example 19 or !19, or none"),
+        ("set nrst -1", "nrst: write a GPIO's number"),
+        ("set nrst", "nrst: write a GPIO's number"),
+        ("set console 115200", "console: write baud, data bits, parity, stop bits: 115200 8N1"),
+        ("set console 115200 8X1", "console: write baud"),
+        ("set port 65536", "port: write a number from 1 to 65535"),
+        ("set net_update maybe", "net_update: write yes or no"),
+        ("set name", "name: how the bridge is found: 1 to 64 characters"),
+        ("set ssid " + "s" * 33, "ssid: the Wi-Fi network: up to 32 characters"),
+        ("set password 1234567", "password: a Wi-Fi password has 8 characters at least"),
+        ("set colour blue", "there is no setting colour"),
+        ("erase", "no such command; write help"),
+        ("x" * 200, "this line is too long"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_with_its_reason(console: Console, line: str, why: str) -> None:
+    heard = console(line + "\nshow\n")
+    answer = next(one for one in heard.lines if one.startswith("error: "))
+    assert answer.startswith(f"error: {why}")
+    # All else is as it was.
+    assert heard.lines[heard.lines.index("show") :] == console("show\n").lines
+
+
+def test_one_pin_cannot_be_two_wires(console: Console) -> None:
+    heard = console("set tx 19\nsave\n")
+    assert heard.lines[-1] == "error: GPIO19 cannot be both tx and nrst"
+    assert heard.asked == []
+
+
+def test_a_bridge_without_a_uart_is_none(console: Console) -> None:
+    heard = console("set rx none\nsave\n")
+    assert heard.lines[-1] == "error: tx and rx: a bridge needs both"
+
+
+def test_help_names_every_command_and_every_setting(console: Console) -> None:
+    first_words = {line.split()[0] for line in console("help\n").lines}
+    assert {"show", "set", "save", "reboot"} <= first_words
+    shown = {line.split(" = ")[0] for line in console("show\n").lines if " = " in line}
+    assert shown - {"firmware", "chip", "online"} <= first_words
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_any_end_of_line_is_one(console: Console, end: str) -> None:
+    assert console(f"save{end}save{end}").lines == ["save", "ok", "save", "ok"]
+
+
+def test_an_empty_line_is_no_command_and_backspace_takes_back(console: Console) -> None:
+    assert console("\n\nshox\x7fw\b\bow\n").lines[-1] == "ok"
+
+
+def test_an_improv_client_learns_the_device(console: Console) -> None:
+    assert console(command(0x03)).output.startswith(
+        result(0x03, "stmota bridge", "0.1.0", "esp32", "stmota-123456")
+    )
+
+
+def test_an_improv_client_learns_the_networks_in_reach(console: Console) -> None:
+    expected = result(0x04, "lab", "-61", "YES") + result(0x04, "guests", "-70", "NO") + result(0x04)
+    assert console(command(0x04)).output.startswith(expected)
+
+
+def test_an_improv_client_provisions(console: Console) -> None:
+    heard = console(command(0x02) + wifi("lab", RIGHT) + command(0x02) + b"show\n")
+    packets = heard.output.replace(b"\r\n", b"")
+    assert packets.startswith(
+        READY + NO_ERROR + PROVISIONING + PROVISIONED + result(0x01) + PROVISIONED + result(0x02)
+    )
+    assert heard.asked == ["join lab", "save"]
+    assert RIGHT.encode() not in heard.output
+    assert b"ssid = lab\r\n" in heard.output
+
+
+def test_a_wrong_password_is_told_and_not_kept(console: Console) -> None:
+    heard = console(wifi("lab", "wrong horse") + b"show\n")
+    packets = heard.output.replace(b"\r\n", b"")
+    assert packets.startswith(NO_ERROR + PROVISIONING + NOT_JOINED + READY)
+    assert heard.asked == ["join lab"]
+    assert b"ssid = \r\n" in heard.output
+
+
+@pytest.mark.parametrize(
+    ("packet", "answer"),
+    [
+        (command(0x03)[:-2] + b"\x00\n", INVALID),
+        (command(0x77), UNKNOWN),
+        (improv(0x03, b"\x03"), INVALID),
+        (improv(0x03, b"\x03\x05"), INVALID),
+        (improv(0x03, b""), INVALID),
+        (command(0x01, b"\x20lab"), INVALID),
+        (wifi("", RIGHT), INVALID),
+        (wifi("lab", "short"), INVALID),
+        (wifi("l\0b", RIGHT), INVALID),
+        (wifi("s" * 33, RIGHT), INVALID),
+        (wifi("lab", "p" * 100), INVALID),
+        (improv(0x01, b"\x02"), b""),
+    ],
+)
+def test_a_packet_that_says_nothing_right_is_answered_by_an_error(
+    console: Console, packet: bytes, answer: bytes
+) -> None:
+    heard = console(packet)
+    assert heard.output.replace(b"\r\n", b"") == answer
+    assert heard.asked == []
+
+
+def test_what_only_begins_like_a_packet_is_text(console: Console) -> None:
+    assert console("IMPROVE\n").lines == ["IMPROVE", "error: no such command; write help"]
+
+
+def test_half_a_packet_is_forgotten_after_a_silence(console: Console) -> None:
+    assert console(command(0x03)[:9] + SILENCE + b"save\n").lines == ["save", "ok"]
+
+
+# Some tens of processes: each is a few milliseconds.
+@settings(max_examples=40)
+@given(
+    pieces=st.lists(
+        st.one_of(
+            st.binary(max_size=40).filter(lambda data: b"\xff" not in data),
+            st.sampled_from(
+                [b"set ", b"save\n", b"show\n", b"reboot\r", b"IMPROV\x01", b"IMPROV\x01\x03\xfe"]
+            ),
+            st.sampled_from([command(0x02), command(0x04), wifi("lab", RIGHT)]),
+        ),
+        max_size=12,
+    )
+)
+def test_after_any_bytes_the_console_still_answers(console: Console, pieces: list[bytes]) -> None:
+    heard = console(b"".join(pieces) + SILENCE + b"\nset port 7999\nshow\n")
+    assert heard.output.endswith(b"net_update = no\r\nok\r\n") or heard.output.endswith(
+        b"net_update = yes\r\nok\r\n"
+    )
+    assert b"port = 7999\r\n" in heard.output
