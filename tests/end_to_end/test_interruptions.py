@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from real_lab import RealLab
 from sample_images import make_image
 from stmota_protocol.api import Job, JobState, Phase
@@ -62,14 +64,27 @@ def test_a_client_that_dies_does_not_stop_its_job(lab: RealLab) -> None:
     check_verified(lab.ended(job))
 
 
-def test_a_daemon_that_is_killed_takes_the_job_up_again(lab: RealLab) -> None:
+@pytest.mark.parametrize(
+    ("phase", "done"), [(Phase.ERASE, 0), (Phase.WRITE, 4 * KIB), (Phase.VERIFY, 8 * KIB)]
+)
+def test_a_daemon_killed_in_any_phase_takes_the_job_up_again_and_its_client_follows_it_to_the_end(
+    phase: Phase, done: int, lab: RealLab
+) -> None:
     daemon = lab.daemon()
     lab.with_board("lab")
-    job = lab.begin_flash("lab", IMAGE)
-    lab.wait_for_phase(job, Phase.WRITE, done=4 * KIB)
+    flash = lab.start("flash", "-b", "lab", lab.file("fw.bin", IMAGE))
+    flash.wait_for_err("entering the bootloader")
+    (job,) = lab.api.jobs()
+    lab.wait_for_phase(job, phase, done)
     daemon.kill()
+    flash.wait_for_err("the daemon went away: waiting for it up to 30 s")
     lab.daemon()
-    check_verified(lab.ended(job))
+    ended = flash.wait()
+    assert ended.code == 0, ended.err
+    assert 'verified, started, seen: "went on"' in ended.out
+    job = lab.api.job(job.id)
+    check_verified(job)
+    assert job.restarts == 1
     assert "went on" in lab.log_lines("lab")
 
 
