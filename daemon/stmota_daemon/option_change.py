@@ -1,5 +1,7 @@
 """A change of option bytes or of protection: sent once, then the chip is asked what has become of it."""
 
+import msgspec
+
 from stmota_daemon.bootloader import Bootloader
 from stmota_daemon.flash import recognise
 from stmota_daemon.link import LinkLost
@@ -37,7 +39,10 @@ class Change:
                 raise failure from trouble
             self._failure = failure
             self._report.note(f"{failure.problem.message}; looking at what has become of it", warning=True)
-        return await recognise(self._bootloader, self._report)
+        try:
+            return await recognise(self._bootloader, self._report)
+        except WorkFailed as failed:
+            raise WorkFailed(_gone(failed.problem, command)) from failed
 
     def settle(self, *, in_force: bool | None) -> str | None:
         """Say what the user must know, now that the chip showed whether the change is in force.
@@ -49,6 +54,16 @@ class Change:
         if self._failure is not None:
             raise self._failure
         return NOT_YET if in_force is False else None
+
+
+def _gone(problem: Problem, command: Command) -> Problem:
+    """The change may well be made, but the chip does not come back to its bootloader."""
+    return msgspec.structs.replace(
+        problem,
+        message=f"after {command} the bootloader does not answer any more: {problem.message}",
+        remedy="power-cycle the board and look with `stmota info`: some chips load their option bytes, or see"
+        " whether their flash is empty, only then; and one that turns BOOT0 off takes the bootloader away",
+    )
 
 
 def _problem(trouble: Trouble | LinkLost, command: Command) -> Problem:

@@ -5,6 +5,7 @@ import trio
 
 from lab import RecordingReport, linked_board
 from sample_images import make_image
+from simulated_chips import NAMES, board_of
 from stmota_daemon.erase_job import erase
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import Phase, ProblemCode
@@ -49,6 +50,28 @@ async def test_a_range_of_whole_units_is_erased_and_the_rest_kept(
     blank = bytes([board.model.flash.erased]) * 2 * unit
     assert board.flash == before[:unit] + blank + before[3 * unit :]
     assert (result.units, result.length) == (2, 2 * unit)
+
+
+@pytest.mark.parametrize("chip", NAMES)
+async def test_two_units_of_every_chip_are_erased_by_number(
+    chip: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    board = board_of(chip, image=make_image(2000))
+    layout = board.memory.flash.layout
+    (first, _, _), (second, _, end) = list(layout.bounds())[:2]
+    before = board.flash
+    result = await erased(board, EraseOptions(units=(first, second)))
+    assert board.flash == bytes([board.model.flash.erased]) * end + before[end:]
+    assert (result.units, result.length) == (2, end)
+
+
+async def test_the_second_cores_flash_is_not_erased(autojump_clock: trio.testing.MockClock) -> None:
+    board = board_of("WB55", image=make_image(2000))
+    secure = board.options.protected_units(board.memory.flash.layout)
+    result = await erased(board, EraseOptions())
+    assert result.units == len(board.memory.flash.layout.sizes) - len(secure)
+    assert board.counters.protected_attempts == 0
+    assert board.counters.mass_erases == 0
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,16 @@ import pytest
 import trio
 
 from lab import RecordingReport, linked_board
+from simulated_chips import board_of
 from stmota_daemon.option_job import option_bytes
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import ProblemCode
 from stmota_protocol.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
+from stmota_protocol.chips import CHIPS as PRODUCTS
+from stmota_protocol.chips.option_writes import is_writable, named_fields
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
+from stmota_simulator.chips import CHIPS
 
 F042 = 0x1FFF_F800
 G071 = 0x1FFF_7800
@@ -51,25 +55,40 @@ async def test_the_option_bytes_are_read_whole_and_by_name(autojump_clock: trio.
     assert not result.written
 
 
-@pytest.mark.parametrize(
-    ("chip", "field", "value"),
-    [
-        ("G071", "nBOOT_SEL", 0),
-        ("G071", "nboot1", 0),
-        ("F042", "nBOOT0", 0),
-        ("L071", "BFB2", 1),
-        ("L476", "DUALBANK", 0),
-    ],
-)
+LOCK_OUT = {"nBOOT_SEL", "nBOOT1", "BOOT_LOCK"}
+"""Turned round, they keep a chip that loads them at once from its bootloader."""
+WRITABLE = [
+    (model.name, name)
+    for model in CHIPS
+    for name, field in model.options.fields
+    if field.width == 1 and name not in LOCK_OUT and is_writable(PRODUCTS[model.product_id])
+    if name in named_fields(PRODUCTS[model.product_id])
+]
+
+
+@pytest.mark.parametrize(("chip", "name"), WRITABLE)
 async def test_a_named_bit_is_written_and_nothing_else(
-    chip: str, field: str, value: int, autojump_clock: trio.testing.MockClock
+    chip: str, name: str, autojump_clock: trio.testing.MockClock
 ) -> None:
-    board, untouched = make_board(chip), make_board(chip)
-    result = await done(board, OptionBytesOptions(fields={field: value}, force=True))
+    board, untouched = board_of(chip), board_of(chip)
+    value = 1 - board.options.bit(name)
+    result = await done(board, OptionBytesOptions(fields={name.lower(): value}, force=True))
     assert result.written
-    names = {name.upper(): name for name, _ in board.model.options.fields}
-    untouched.options.set_named({names[field.upper()]: value})
+    assert values(result)[name] == value
+    untouched.options.set_named({name: value})
     assert stored(board) == stored(untouched)
+
+
+async def test_a_chip_that_does_not_come_back_is_told_as_such(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    board = make_board("F042")
+    async with linked_board(board) as (lab, _):
+        with pytest.raises(WorkFailed) as failure:
+            await option_bytes(lab, RecordingReport(), named("nBOOT1", 0, force=True))
+    assert failure.value.problem.message.startswith("after WRITE MEMORY 0x1FFFF800, 16 bytes the bootloader")
+    assert "power-cycle the board" in (failure.value.problem.remedy or "")
+    assert board.options.bit("nBOOT1") == 0
 
 
 async def test_what_flash_refuses_is_mended_by_the_remedy_that_it_names(
@@ -150,7 +169,7 @@ async def test_level_2_takes_a_flag_of_its_own(autojump_clock: trio.testing.Mock
         with pytest.raises(WorkFailed) as failure:  # there is no bootloader any more that could tell
             await option_bytes(lab, report, OptionBytesOptions(fields={"RDP": 0xCC}, permanent=True))
     assert board.options.rdp_level == 2
-    assert failure.value.problem.step == "sync"
+    assert "does not answer any more" in failure.value.problem.message
     assert any("allowed by --permanent" in note for note in report.notes)
 
 
