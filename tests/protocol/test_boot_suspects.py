@@ -4,6 +4,9 @@ import pytest
 
 from stmota_protocol.chips import CHIPS, Family, chip_by_name, chip_by_product_id
 from stmota_protocol.chips.boot_suspects import boot0_suspects
+from stmota_protocol.chips.option_bytes import option_reads
+from stmota_protocol.chips.option_fields import boot_fields
+from stmota_protocol.chips.traits import has_empty_check
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,15 @@ def test_every_chip_of_a_family_with_an_ignorable_boot0_names_a_bit() -> None:
     for chip in CHIPS.values():
         if chip.family in ignorable:
             assert " is " in boot0_suspects(chip).partition("where ")[2].removesuffix("RDP is at level 2")
+
+
+def test_whatever_decides_about_boot0_is_read_and_every_empty_check_has_its_selector() -> None:
+    for chip in CHIPS.values():
+        fields = boot_fields(chip)
+        ranges = [range(read.address, read.address + read.length) for read in option_reads(chip)]
+        assert all(any(field.address in read for read in ranges) for field in fields), chip.name
+        if has_empty_check(chip):
+            assert {field.name for field in fields} & {"nBOOT_SEL", "BOOT_SEL", "nSWBOOT0"}, chip.name
 
 
 def test_a_chip_is_found_by_the_name_that_people_see() -> None:
