@@ -1,8 +1,12 @@
 """Part `boards`: many boards flashing at once through one daemon, the boards in a process of their own."""
 
+import contextlib
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 
+from bench.c_boards import Serving, c_boards
+from bench.given import Given
 from bench.image import KIB, make_image
 from bench.limit import flash_limit
 from bench.processes import Running, Stage, listening_ports
@@ -31,20 +35,22 @@ class Use:
     """The most memory it had meanwhile."""
 
 
-def run(stage: Stage, *, quick: bool) -> Table:
+def run(stage: Stage, given: Given) -> Table:
     """Measure."""
-    length = (16 if quick else 64) * KIB
+    length = (16 if given.quick else 64) * KIB
+    kind = "in C" if given.boards_in_c else "in Python"
     table = Table(
         "boards",
-        f"boards at once, {CHIP}, {BAUD} baud, {length // KIB} KiB each, written and verified",
+        f"boards {kind} at once, {CHIP}, {BAUD} baud, {length // KIB} KiB each, written and verified",
         (
             "boards", "done", "efficiency_median", "efficiency_least", "daemon_cpu_s_per_MB", "daemon_cores",
             "boards_cores", "idle_KB_per_board", "flashing_KB_per_board",
         ),
     )  # fmt: skip
     empty_bytes = _empty_daemon_bytes(stage)
-    for count in (1, 16) if quick else (1, 16, 64):
-        _measure(stage, table, count, length, empty_bytes)
+    for count in given.counts or ((1, 16) if given.quick else (1, 16, 64)):
+        with _boards(stage, count, in_c=given.boards_in_c) as boards:
+            _measure(stage, table, boards, length, empty_bytes)
     table.notes.append(
         "cores: CPU seconds / seconds. KB: resident memory, over an empty daemon's and over idle"
     )
@@ -57,17 +63,26 @@ def _empty_daemon_bytes(stage: Stage) -> int:
         return daemon.resident_bytes
 
 
-def _measure(stage: Stage, table: Table, count: int, length: int, empty_bytes: int) -> None:
+@contextlib.contextmanager
+def _boards(stage: Stage, count: int, *, in_c: bool) -> Generator[Serving]:
+    if in_c:
+        with c_boards(stage, "board", CHIP, count) as serving:
+            yield serving
+        return
     bridges = ("stmota", "sim", "bridge", "--no-mdns", "--chip", CHIP, "--name", "board")
-    with stage.running(*bridges, "--count", str(count)) as boards:
-        ports = listening_ports(boards, count)
-        config = "".join(
-            f'[bridges.board-{number}]\nhost = "127.0.0.1"\nport = {port}\n'
-            for number, port in enumerate(ports, 1)
-        )
-        with stage.daemon(config) as (daemon, client):
-            daemon.wait_until(lambda: all(_is_idle(client)), "links to all boards")
-            jobs, use = _flash_all(client, daemon, boards, count, length)
+    with stage.running(*bridges, "--count", str(count)) as process:
+        yield Serving(process, listening_ports(process, count))
+
+
+def _measure(stage: Stage, table: Table, boards: Serving, length: int, empty_bytes: int) -> None:
+    count = len(boards.ports)
+    config = "".join(
+        f'[bridges.board-{number}]\nhost = "127.0.0.1"\nport = {port}\n'
+        for number, port in enumerate(boards.ports, 1)
+    )
+    with stage.daemon(config) as (daemon, client):
+        daemon.wait_until(lambda: all(_is_idle(client)), "links to all boards")
+        jobs, use = _flash_all(client, daemon, boards.process, count, length)
     limit_s = flash_limit(make_board(CHIP), length, BAUD, verify=True).seconds
     efficiencies = [limit_s / job.report.seconds for job in jobs if job.report is not None]
     table.add(
