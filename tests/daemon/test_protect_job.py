@@ -160,7 +160,7 @@ async def test_a_lost_acknowledgement_does_not_hide_what_became_of_it(
 ) -> None:
     """Whatever byte of the chip's is lost, the job says what is true."""
     lost = 0
-    for number in range(2000):
+    for number in range(80, 200):  # the two ACKs are among them
         faults = Faults(bytes=(ByteFault(ByteFaultKind.DROP, Direction.TO_HOST, number),))
         board = board_of("F103xB", faults=faults)
         report = RecordingReport()
