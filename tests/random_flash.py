@@ -32,7 +32,14 @@ WITHIN_S = 3600.0
 PIN_DECIDES = {"nBOOT_SEL": 0, "nSWBOOT0": 1, "BOOT_SEL": 1}
 """Option bits by which BOOT0 is heeded whatever the flash holds: other boards are refused."""
 TRUE_FAILURES = frozenset(
-    {ProblemCode.FAILED, ProblemCode.SILENT, ProblemCode.GARBAGE, ProblemCode.NACKED, ProblemCode.NOT_STARTED}
+    {
+        ProblemCode.FAILED,
+        ProblemCode.SILENT,
+        ProblemCode.GARBAGE,
+        ProblemCode.NACKED,
+        ProblemCode.NOT_STARTED,
+        ProblemCode.VERIFY_FAILED,
+    }
 )
 """What a line too bad to be flashed over, or a chip that fell silent, may be called."""
 
@@ -60,7 +67,7 @@ class RandomFlash:
         most = min(flash.size, MOST_IMAGE_BYTES)
         if drawn.random() < 0.7:
             self.old = make_image(drawn.randrange(200, most), seed=drawn.randrange(1000), text="old")
-        self.segments = _draw_segments(drawn, flash.start, flash.size, most)
+        self.segments = _draw_segments(drawn, flash.start, _own_bytes(self.chip), most)
         self.baud = drawn.choice([115200, 115200, 57600, 230400])
         self.faults = _draw_faults(drawn)
         rtt_ms = drawn.choice([0.0, 1.0, 5.0, 20.0, 80.0, 200.0])
@@ -173,6 +180,12 @@ class Flashed:
 def _first_difference(held: bytes, wanted: bytes) -> str:
     wrong = [index for index, pair in enumerate(zip(held, wanted, strict=True)) if pair[0] != pair[1]]
     return f"{len(wrong)} bytes differ, the first at offset 0x{wrong[0]:X}"
+
+
+def _own_bytes(chip: str) -> int:
+    """How much of its flash a chip has for this core: up to SFSA on a WB (RM0434, 4 KiB each)."""
+    options = make_board(chip).options
+    return options.bit("SFSA") * 4096 if options.has("SFSA") else find_chip(chip).flash.size
 
 
 def _draw_segments(drawn: Random, start: int, size: int, most: int) -> Segments:

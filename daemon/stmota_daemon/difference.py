@@ -23,11 +23,12 @@ class Difference:
             f" ({self.count} of the {len(self.block.data)} bytes at 0x{self.block.address:08X} differ)"
         )
 
-    def problem(self) -> Problem:
-        """The job's failure, once a second writing has not helped."""
+    def problem(self, writes: int) -> Problem:
+        """The job's failure, once so many writings (2 or more) have not helped."""
+        times = "twice" if writes == 2 else f"{writes} times"
         return Problem(
             code=ProblemCode.VERIFY_FAILED,
-            message=f"{self}, after writing it twice",
+            message=f"{self}, after writing it {times}",
             remedy="the chip acknowledges writes to write-protected flash and does nothing: look at"
             " `stmota info`; else try a lower --baud; flash that is worn out shows the same",
             step="verify",

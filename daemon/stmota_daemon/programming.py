@@ -6,7 +6,7 @@ After trouble nothing is programmed over: the chip is reset, the block in doubt 
 still erased, write it; anything else, its unit is erased and written again.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from functools import cached_property
@@ -26,6 +26,8 @@ from stmota_protocol.plan import Block, FlashPlan
 
 FRUITLESS_RECOVERIES = 3
 """Recoveries in a row that bring nothing done: the fourth trouble asks for a lower baud, or ends the job."""
+REWRITES_ON_A_BAD_LINE = 4
+"""Of one erase unit; on a good line there is one, as only the chip can be to blame."""
 MOST_RECOVERIES = 100
 """At one baud; a line so bad at the lowest needs a person."""
 
@@ -56,7 +58,7 @@ class Programming:
         }
         self._in_flight: dict[int, Block] = {}  # writes by address: sent ahead, not yet acknowledged
         self._doubtful: list[Block] = []  # read back, and not what was written
-        self._redone: set[EraseUnit] = set()
+        self._redone: Counter[EraseUnit] = Counter()
         self._fruitless = 0
         self._at_this_rate = 0
         self._current_meter: Meter | None = None
@@ -207,10 +209,13 @@ class Programming:
             self._do_again(unit, found)
 
     def _do_again(self, unit: EraseUnit, found: Difference) -> None:
-        """Erase and write a unit once more; the second time it is the job's failure."""
-        if unit in self._redone:
-            raise WorkFailed(found.problem())
-        self._redone.add(unit)
+        """Erase and write a unit once more; where it holds wrong bytes again the job fails.
+
+        On a line that has given trouble it is tried more often: two flipped bits pass the ROM's checksum.
+        """
+        if self._redone[unit] >= (REWRITES_ON_A_BAD_LINE if self.recoveries else 1):
+            raise WorkFailed(found.problem(writes=self._redone[unit] + 1))
+        self._redone[unit] += 1
         self._report.note(
             f"{found}; erasing and writing the unit at 0x{unit.address:08X} again", warning=True
         )
