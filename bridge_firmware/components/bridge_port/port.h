@@ -14,6 +14,7 @@
 #include "bridge.h"
 #include "bridge_settings.h"
 #include "port_arrivals.h"
+#include "port_pace.h"
 
 /* The tasks: stacks in bytes, estimated; priorities, where lwIP has 18, esp_timer 22, Wi-Fi 23 (esp_task.h). */
 #define PORT_ENGINE_STACK 4096
@@ -26,16 +27,11 @@
 #define PORT_ENGINE_CORE (CONFIG_FREERTOS_NUMBER_OF_CORES - 1) /* the one without Wi-Fi where there are two */
 
 typedef struct {
-    bridge_uart_t now;
+    port_pace_t pace;
     port_arrivals_t arrivals;
     bridge_line_errors_t errors;
     QueueHandle_t events;
     uint32_t times_taken; /* of those that the interrupt noted */
-    uint32_t byte_ns;
-    uint32_t silence_us; /* that raises an interrupt */
-    size_t most_waiting; /* bytes that wait in the FIFO at most */
-    uint64_t sent_us;    /* when the last stop bit leaves, reckoned */
-    uint64_t room_us;    /* when to write again; UINT64_MAX: nobody waits for that */
     bool is_driving;     /* RS-485: the bus is ours */
 } port_uart_t;
 

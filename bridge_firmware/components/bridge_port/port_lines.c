@@ -1,6 +1,5 @@
 /* NRST, BOOT0 and RS-485's direction: GPIOs, and how they come up. */
 #include "driver/gpio.h"
-#include "esp_rom_sys.h"
 
 #include "port.h"
 
@@ -55,7 +54,7 @@ void port_lines_open(bridge_port_t *port)
 
 void port_lines_drive(const bridge_port_t *port, bool is_sending)
 {
-    bool is_high = is_sending == (port->uart.now.rs485 != 2);
+    bool is_high = is_sending == (port->uart.pace.uart.rs485 != 2);
     if (is_wired(port, BRIDGE_USE_DIRECTION)) {
         put(wire_of(port, BRIDGE_USE_DIRECTION), is_high);
     }

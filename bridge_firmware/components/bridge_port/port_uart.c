@@ -22,12 +22,8 @@
 #define RECEIVE_BYTES 4096    /* 44 ms at 921600 baud: while the flash erases a sector no task runs */
 #define EVENTS 64             /* bursts of received bytes, and errors */
 #define SILENCE_CHARACTERS 1U /* the shortest the hardware knows */
-#define EVERY_BYTE_BAUD 115200U
-#define BURST_US 350U        /* above that: less than half of a FIFO at 3 Mbaud */
-#define MOST_BURST_BYTES 64U /* half of the FIFO is left for the interrupt's delay */
-#define AHEAD_US 1000U
-#define MOST_AHEAD_BYTES 120U /* the FIFO has 128 */
 #define LET_GO_EARLY_US 40U   /* the engine is there before the last stop bit */
+#define LONGEST_SPIN_US 10000U
 #define STUCK_US 1000000U     /* a FIFO that takes this much longer does not send at all */
 
 static const char TAG[] = "uart";
@@ -51,23 +47,10 @@ static void IRAM_ATTR on_uart(uart_port_t uart, uart_select_notif_t what, BaseTy
     vTaskNotifyGiveFromISR(s_noted.engine, is_woken);
 }
 
-static uint32_t character_bits(const bridge_uart_t *uart)
+static void set_pace(port_uart_t *state, const bridge_uart_t *uart)
 {
-    return 1U + uart->data_bits + (uart->parity != 0 ? 1U : 0U) + uart->stop_bits;
-}
-
-/* What follows from the baud. */
-static void set_pace(port_uart_t *state)
-{
-    uint32_t bits = character_bits(&state->now);
-    uint32_t ahead = AHEAD_US * 1000U;
-    state->byte_ns = (uint32_t)((uint64_t)bits * 1000000000U / state->now.baud);
-    state->silence_us = SILENCE_CHARACTERS * state->byte_ns / 1000U;
-    ahead /= state->byte_ns;
-    state->most_waiting = ahead < 2 ? 2 : ahead < MOST_AHEAD_BYTES ? ahead : MOST_AHEAD_BYTES;
-    uint32_t burst = state->now.baud <= EVERY_BYTE_BAUD ? 1U : BURST_US * 1000U / state->byte_ns;
-    burst = burst < 1 ? 1 : burst < MOST_BURST_BYTES ? burst : MOST_BURST_BYTES;
-    (void)uart_set_rx_full_threshold(UART, (int)burst);
+    port_pace_set(&state->pace, uart);
+    (void)uart_set_rx_full_threshold(UART, (int)state->pace.burst_bytes);
     (void)uart_set_rx_timeout(UART, SILENCE_CHARACTERS);
 }
 
@@ -109,14 +92,13 @@ bridge_error_t port_uart_open(bridge_port_t *port)
         .source_clk = UART_SCLK_DEFAULT,
     };
     s_noted.engine = xTaskGetCurrentTaskHandle();
-    state->room_us = UINT64_MAX;
-    state->now = (bridge_uart_t){.baud = 115200, .data_bits = 8, .stop_bits = 1};
+    bridge_uart_t uart = {.baud = 115200, .data_bits = 8, .stop_bits = 1}; /* as config; then what the core says */
     if (uart_driver_install(UART, RECEIVE_BYTES, 0, EVENTS, &state->events, ESP_INTR_FLAG_IRAM) != ESP_OK ||
         uart_param_config(UART, &config) != ESP_OK || !connect_pins(&port->settings)) {
         ESP_LOGE(TAG, "UART%d cannot be set up", (int)UART);
         return BRIDGE_ERR_PORT;
     }
-    set_pace(state);
+    set_pace(state, &uart);
     uart_set_select_notif_callback(UART, on_uart);
     return BRIDGE_OK;
 }
@@ -127,23 +109,15 @@ static bool is_idle(void)
     return uart_wait_tx_done(UART, 0) == ESP_OK;
 }
 
-/* Bytes that are in the FIFO, reckoned. */
-static size_t waiting(const port_uart_t *state, uint64_t now_us)
-{
-    uint64_t left_us = state->sent_us > now_us ? state->sent_us - now_us : 0;
-    return (size_t)((left_us * 1000U + state->byte_ns - 1U) / state->byte_ns);
-}
-
 bridge_error_t bridge_port_write(bridge_port_t *port, bridge_span_t data, size_t *written)
 {
     port_uart_t *state = &port->uart;
     uint64_t now_us = bridge_port_now_us(port);
-    size_t ahead = waiting(state, now_us);
-    size_t room = ahead < state->most_waiting ? state->most_waiting - ahead : 0;
+    size_t room = port_pace_room(&state->pace, now_us);
     size_t length = data.length < room ? data.length : room;
     *written = 0;
     if (length > 0) {
-        if (state->now.rs485 != 0 && !state->is_driving) {
+        if (state->pace.uart.rs485 != 0 && !state->is_driving) {
             port_lines_drive(port, true);
             state->is_driving = true;
         }
@@ -152,13 +126,8 @@ bridge_error_t bridge_port_write(bridge_port_t *port, bridge_span_t data, size_t
             return BRIDGE_ERR_PORT;
         }
         *written = (size_t)count;
-        state->sent_us = state->sent_us > now_us ? state->sent_us : now_us;
-        state->sent_us += bridge_wire_time_us(&state->now, *written);
     }
-    /* Again when half of it has left: the FIFO does not run dry in between. */
-    uint64_t half_us = (uint64_t)(state->most_waiting / 2U) * state->byte_ns / 1000U;
-    uint64_t half_left_us = state->sent_us > half_us ? state->sent_us - half_us : 0;
-    state->room_us = *written < data.length ? half_left_us : UINT64_MAX;
+    port_pace_wrote(&state->pace, now_us, *written, data.length);
     return BRIDGE_OK;
 }
 
@@ -166,8 +135,8 @@ static void take_event(port_uart_t *state, const uart_event_t *event)
 {
     switch (event->type) {
     case UART_DATA:
-        port_arrivals_add(&state->arrivals, s_noted.at_us[state->times_taken++ % EVENTS], event->size, state->byte_ns,
-                          event->timeout_flag ? state->silence_us : 0);
+        port_arrivals_add(&state->arrivals, s_noted.at_us[state->times_taken++ % EVENTS], event->size, state->pace.byte_ns,
+                          event->timeout_flag ? state->pace.silence_us : 0);
         break;
     case UART_FRAME_ERR:
         state->errors.framing++;
@@ -203,7 +172,7 @@ bridge_error_t bridge_port_read(bridge_port_t *port, uint8_t *data, size_t capac
     size_t buffered = 0;
     *got = 0;
     take_events(state);
-    size_t length = port_arrivals_take(&state->arrivals, capacity, state->byte_ns, at_us);
+    size_t length = port_arrivals_take(&state->arrivals, capacity, state->pace.byte_ns, at_us);
     if (length == 0) { /* whose event was lost, or that waited for room in the driver's buffer */
         *at_us = bridge_port_now_us(port);
         if (uart_get_buffered_data_len(UART, &buffered) != ESP_OK) {
@@ -223,7 +192,14 @@ bridge_error_t bridge_port_read(bridge_port_t *port, uint8_t *data, size_t capac
 
 uint64_t bridge_port_sent_by_us(bridge_port_t *port)
 {
-    return port->uart.sent_us;
+    return port_pace_sent_us(&port->uart.pace);
+}
+
+/* For what is about to leave, or is stuck. */
+static void wait_idle(bridge_port_t *port)
+{
+    while (!is_idle() && bridge_port_now_us(port) < port_pace_sent_us(&port->uart.pace) + LONGEST_SPIN_US) {
+    }
 }
 
 static void let_go(bridge_port_t *port)
@@ -238,13 +214,14 @@ bridge_error_t bridge_port_is_sent(bridge_port_t *port, uint64_t *ask_again_us)
 {
     port_uart_t *state = &port->uart;
     uint64_t now_us = bridge_port_now_us(port);
-    if (now_us < state->sent_us) {
-        *ask_again_us = state->sent_us;
+    uint64_t sent_us = port_pace_sent_us(&state->pace);
+    if (now_us < sent_us) {
+        *ask_again_us = sent_us;
         return BRIDGE_WAIT;
     }
     if (!is_idle()) {
         *ask_again_us = now_us; /* at once: it is less than a byte */
-        return now_us < state->sent_us + STUCK_US ? BRIDGE_WAIT : BRIDGE_ERR_PORT;
+        return now_us < sent_us + STUCK_US ? BRIDGE_WAIT : BRIDGE_ERR_PORT;
     }
     let_go(port);
     return BRIDGE_OK;
@@ -253,23 +230,23 @@ bridge_error_t bridge_port_is_sent(bridge_port_t *port, uint64_t *ask_again_us)
 uint64_t port_uart_attend(bridge_port_t *port)
 {
     port_uart_t *state = &port->uart;
-    uint64_t let_go_us = state->sent_us > LET_GO_EARLY_US ? state->sent_us - LET_GO_EARLY_US : 0;
-    if (!state->is_driving) {
-        return state->room_us;
+    uint64_t now_us = bridge_port_now_us(port);
+    uint64_t due_us = port_pace_due(&state->pace, now_us);
+    uint64_t sent_us = port_pace_sent_us(&state->pace);
+    if (!state->is_driving || due_us != PORT_NOT_DUE) {
+        return due_us;
     }
-    if (bridge_port_now_us(port) < let_go_us || state->room_us != UINT64_MAX) {
-        return let_go_us < state->room_us ? let_go_us : state->room_us;
+    if (now_us + LET_GO_EARLY_US < sent_us) {
+        return sent_us - LET_GO_EARLY_US;
     }
-    while (!is_idle() && bridge_port_now_us(port) < state->sent_us + STUCK_US / 100U) {
-        /* the last bits: R40 wants the bus free within one of them */
-    }
+    wait_idle(port); /* the last bits: R40 wants the bus free within one of them */
     let_go(port);
-    return UINT64_MAX;
+    return PORT_NOT_DUE;
 }
 
 void bridge_port_drop_unsent(bridge_port_t *port)
 {
-    port->uart.room_us = UINT64_MAX; /* what is in the FIFO leaves: AHEAD_US of it */
+    port->uart.pace.room_us = PORT_NOT_DUE; /* what is in the FIFO leaves */
 }
 
 bridge_error_t bridge_port_configure(bridge_port_t *port, const bridge_uart_t *uart)
@@ -280,16 +257,13 @@ bridge_error_t bridge_port_configure(bridge_port_t *port, const bridge_uart_t *u
         (uart->rs485 != 0 && !has_direction)) {
         return BRIDGE_ERR_UNSUPPORTED;
     }
-    while (!is_idle() && bridge_port_now_us(port) < state->sent_us + STUCK_US / 100U) {
-        /* what an Abort left in the FIFO */
-    }
+    wait_idle(port); /* an Abort leaves a millisecond in the FIFO */
     let_go(port);
     if (!apply(uart)) {
-        (void)apply(&state->now);
+        (void)apply(&state->pace.uart);
         return BRIDGE_ERR_UNSUPPORTED;
     }
-    state->now = *uart;
-    set_pace(state);
+    set_pace(state, uart);
     port_lines_drive(port, false);
     return BRIDGE_OK;
 }
