@@ -36,7 +36,7 @@ def boards(firmware: str) -> dict[str, BadBoard]:
             ("--chip", "F407", "--rdp", "1"),
             8,
             "error: STM32F405/F407 (0x413) is read-protected (RDP level 1)",
-            "remedy: remove the protection first, which erases the whole chip",
+            "remedy: `stmota unprotect readout` removes the protection, and erases the whole",
         ),
         "locks-out": BadBoard(
             ("--chip", "G071", "--bootloader-version", "11.2"),
