@@ -11,7 +11,7 @@ from typing import TypeAlias
 from stmota_protocol.api_wire import Wire
 from stmota_protocol.chip_work import ChipOptions, ChipResult
 
-API_VERSION = (1, 0)
+API_VERSION = (2, 0)
 """Major: incompatible. Minor: the daemon can more. A client newer than its daemon says so."""
 
 

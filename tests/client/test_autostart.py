@@ -33,7 +33,7 @@ except BlockingIOError:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        greeting = dict(product="stmotad", version="0.1.0", api_version=[1, 0],
+        greeting = dict(product="stmotad", version="0.1.0", api_version=[2, 0],
                         pid=os.getpid(), uid=os.geteuid(), started_at=0.0)
         body = json.dumps(greeting if self.path == "/v1/greeting" else []).encode()
         self.send_response(200)
