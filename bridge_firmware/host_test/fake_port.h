@@ -5,9 +5,9 @@
 
 #include "bridge.h"
 
-#define FAKE_WIRE_BYTES 65536U
+#define FAKE_WIRE_BYTES 4096U
 #define FAKE_SOCKETS 16
-#define FAKE_SOCKET_BYTES 262144U
+#define FAKE_SOCKET_BYTES 32768U
 
 typedef struct {
     uint64_t at_us; /* its stop bit */
@@ -42,7 +42,7 @@ struct bridge_port {
     fake_byte_t incoming[FAKE_WIRE_BYTES]; /* in the order of their times */
     size_t incoming_count;
     size_t incoming_at;
-    uint8_t sent[FAKE_WIRE_BYTES];
+    uint8_t sent[FAKE_WIRE_BYTES]; /* the first bytes of it */
     size_t sent_length;
     size_t write_room; /* the transmitter takes so many at once */
     bool echoes;       /* what is sent comes back as it leaves */

@@ -166,6 +166,27 @@ TEST(an_abort_takes_back_what_was_not_sent, "R29")
     CHECK(bench->port.sent_us <= bench->port.now_us);
 }
 
+TEST(a_repeat_without_a_wait_does_not_hold_up_an_abort, "R29 R39")
+{
+    bench_t *bench = bench_start();
+    bridge_writer_t written = steps();
+    put_lines(&written, 0, 0);
+    bridge_put_u8(&written, BRIDGE_STEP_EXPECT);
+    bridge_put_u16(&written, 10);
+    bridge_put_u8(&written, 'y');
+    bridge_put_u32(&written, 0);
+    bridge_put_u8(&written, BRIDGE_SILENCE_REPEATS);
+    bridge_put_u16(&written, 1);
+    bridge_put_u16(&written, UINT16_MAX);
+    int sock = bench_control(bench, 1);
+    bench_say_run(bench, sock, BRIDGE_BEGIN_RUN, 1, BRIDGE_UNCLAIMED_RESIDUE);
+    bench_say_batch(bench, sock, 1, 0, 2, (bridge_span_t){s_steps, written.at});
+    bench_run(bench, 10);
+    bench_say_run(bench, sock, BRIDGE_ABORT, 1, 0);
+    bench_run(bench, 10);
+    CHECK_EQUAL(bench_expect(bench, sock, BRIDGE_BATCH_RESULT).as.result.outcome, BRIDGE_ABORTED);
+}
+
 TEST(lines_change_together_and_are_safe_from_the_start, "R24")
 {
     bench_t *bench = bench_start();

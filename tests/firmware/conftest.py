@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -24,16 +24,16 @@ Build = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """`build(name, *sources)`: the core and these sources as a program with sanitizers; built once.
+    """`build(name, *sources, core_flags=())`: the core and these as a program with sanitizers; built once.
 
     The core is a library: a program without a UART links only what knows of none.
     """
     folder = tmp_path_factory.mktemp("bridge_firmware")
-    library = folder / "libbridge_core.a"
 
-    def compile_program(name: str, *sources: Path) -> Path:
+    def compile_program(name: str, *sources: Path, core_flags: Sequence[str] = ()) -> Path:
+        library = folder / f"libbridge_core{''.join(core_flags)}.a"
         if not library.exists():
-            compile_core(library)
+            compile_core(library, core_flags)
         program = folder / name
         if not program.exists():
             includes = [f"-I{CORE / 'include'}", *{f"-I{source.parent}" for source in sources}]
@@ -44,11 +44,11 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return compile_program
 
 
-def compile_core(library: Path) -> None:
+def compile_core(library: Path, flags: Sequence[str]) -> None:
     objects: list[str] = []
     for source in sorted(CORE.glob("*.c")):
         objects.append(str(library.parent / f"{source.stem}.o"))
-        run("cc", *STRICT, *SANITIZED, f"-I{CORE / 'include'}", "-c", str(source), "-o", objects[-1])
+        run("cc", *STRICT, *SANITIZED, *flags, f"-I{CORE / 'include'}", "-c", str(source), "-o", objects[-1])
     run("ar", "rcs", str(library), *objects)
 
 

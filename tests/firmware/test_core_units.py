@@ -1,4 +1,4 @@
-"""The C core at a fake port with a virtual clock: each `TEST(name, "rules")` of bridge_firmware/host_test."""
+"""The C core at a fake port with a virtual clock, and the tty: each `TEST` of bridge_firmware/host_test."""
 
 import re
 import subprocess
@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 HOST_TEST = Path(__file__).parents[2] / "bridge_firmware" / "host_test"
-SHARED = tuple(HOST_TEST / name for name in ("bench.c", "check_main.c", "fake_port.c"))
+AT_THE_FAKE_PORT = tuple(HOST_TEST / name for name in ("bench.c", "check_main.c", "fake_port.c"))
+HOST = HOST_TEST.parent / "host"
+AT_A_FAKE_KERNEL = (
+    HOST_TEST / "check_main.c",
+    *(HOST / name for name in ("host_port.c", "host_tty.c", "host_uart.c")),
+)
 TEST = re.compile(r"^TEST\((\w+), \"[R0-9 ]*\"\)", re.MULTILINE)
-PROGRAMS = ("test_connections", "test_engine", "test_ring")
+PROGRAMS = {
+    "test_connections": AT_THE_FAKE_PORT,
+    "test_engine": AT_THE_FAKE_PORT,
+    "test_ring": AT_THE_FAKE_PORT,
+    "test_tty": AT_A_FAKE_KERNEL,
+}
 CASES = [
     (program, name)
     for program in PROGRAMS
@@ -20,7 +30,7 @@ CASES = [
 
 @pytest.mark.parametrize(("program", "name"), CASES, ids=[f"{program}-{name}" for program, name in CASES])
 def test_in_c(program: str, name: str, build: Callable[..., Path]) -> None:
-    built = build(program, HOST_TEST / f"{program}.c", *SHARED)
+    built = build(program, HOST_TEST / f"{program}.c", *PROGRAMS[program])
     finished = subprocess.run([built, name], check=False, capture_output=True, text=True)
     assert (finished.returncode, finished.stderr) == (0, "")
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define MOST_STEPS 64U /* in one go: a repeat without a wait does not hold up an abort */
+
 static void put_u16(uint8_t *data, uint16_t value)
 {
     data[0] = (uint8_t)value;
@@ -169,7 +171,11 @@ bridge_error_t bridge_engine_poll(bridge_engine_t *engine, uint64_t *wake_us)
         return end(engine, BRIDGE_FAILED);
     }
     bridge_error_t error = BRIDGE_OK;
-    while (engine->cursor.index < engine->count && error == BRIDGE_OK) {
+    for (unsigned int i = 0; engine->cursor.index < engine->count && error == BRIDGE_OK; i++) {
+        if (i == MOST_STEPS) {
+            *wake_us = bridge_port_now_us(engine->port) + 1U; /* the other task has to come to its turn */
+            return BRIDGE_WAIT;
+        }
         error = step_once(engine, wake_us);
     }
     if (error == BRIDGE_OK && engine->is_sending) {
