@@ -1,7 +1,7 @@
 """How the ESP32's port feeds its UART: never far ahead, never dry."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ def program(build: Callable[..., Path]) -> Path:
 
 
 @contextmanager
-def asking(program: Path) -> Iterator[Ask]:
+def asking(program: Path) -> Generator[Ask]:
     pipe = subprocess.PIPE
     with subprocess.Popen([program], stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
         given, told = process.stdin, process.stdout
