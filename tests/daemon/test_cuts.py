@@ -23,7 +23,7 @@ from stmota_simulator.link_end import LinkEnd, simulated_link
 KIB = 1024
 OLD = make_image(6 * KIB, seed=1, text="old", heartbeat_ms=0)
 NEW = make_image(4 * KIB, seed=2, text="new", heartbeat_ms=0)
-SOME = 509
+SOME = 1013
 """Every so-manieth byte by default: prime, so that it falls everywhere into the messages."""
 
 

@@ -113,7 +113,7 @@ async def flash_over_socket(rtt_ms: float, measured_us: int) -> tuple[VirtualBoa
     return board, report
 
 
-@pytest.mark.parametrize("rtt_ms", [0, 10, 19, 25, 50, 100, 180])
+@pytest.mark.parametrize("rtt_ms", [0, 19, 50, 180])
 @pytest.mark.parametrize("is_measured", [True, False], ids=["measured", "unknown"])
 async def test_a_port_behind_a_round_trip_is_synced_and_flashed(
     rtt_ms: int, is_measured: bool, autojump_clock: MockClock

@@ -76,10 +76,8 @@ def garble_above(bridge: LabBridge, limit: int, every: int, first: int = 0) -> N
     bridge.port.configure, bridge.port.read = seen, garbled  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("chip", [chip.name for chip in CHIPS])
-async def test_auto_finds_the_fastest_rate_of_every_chip_by_itself(
-    chip: str, autojump_clock: MockClock
-) -> None:
+@pytest.mark.parametrize("chip", ["F103xB", "F407", "G071", "H743", "L071", "L476", "WB55"])
+async def test_auto_finds_the_fastest_rate_of_a_chip_by_itself(chip: str, autojump_clock: MockClock) -> None:
     board = board_of(chip)
     done, _ = await flashed(board, None)
     fastest = next(model.fastest_baud for model in CHIPS if model.name == chip)
