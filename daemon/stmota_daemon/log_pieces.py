@@ -9,11 +9,11 @@ import trio
 from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.event_stream import events_bytes
 
-LEAST_EVERY_S = 0.1
+LEAST_EVERY_S = 0.125
 """Between two pieces of one board's log: nobody reads faster."""
 PIECES_PER_S = 1000
 """To all followers of all boards together: each costs some 0.2 ms whatever its length, and a daemon that
-sends logs has flashes to do as well. Up to 100 followers see ten pieces a second, 640 one every 0.64 s."""
+sends logs has flashes to do as well. Up to 125 followers see eight pieces a second, 640 one every 0.64 s."""
 
 
 class LogPieces:
