@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "bridge.h"
 #include "virtual_board.h"
@@ -12,6 +13,7 @@
 #define HOST_MAX_BATCH 16384U /* seven 2 KiB pages */
 #define HOST_RING_BYTES 65536U /* 5.7 s of an unbroken stream at 115200 baud */
 #define HOST_MESSAGE_BYTES 256U
+#define HOST_PROJECT "stmota_bridge" /* as in ../CMakeLists.txt */
 #define HOST_ADDRESS_BYTES 192U
 
 typedef struct {
@@ -64,6 +66,12 @@ struct bridge_port {
     int listener;
     int epoll;
     uint32_t number;
+    const char *state_dir; /* where settings and firmware are kept; NULL: nowhere */
+    FILE *update;          /* the image that is being received */
+    char update_trouble[BRIDGE_TROUBLE_BYTES];
+    char firmware[BRIDGE_MAX_FIRMWARE + 1U];
+    bridge_settings_t settings; /* what it runs with */
+    bool is_restarting;
     /* What went wrong, for people: the engine thread's until it says `has_failed`. */
     char trouble[HOST_MESSAGE_BYTES];
     atomic_bool has_failed;
@@ -95,6 +103,9 @@ bool host_open_virtual(bridge_port_t *port, const char *path);
 /* Listen on HOST:PORT, `offset` ports above (not above port 0); `shown` gets the address. False: `trouble` says why
  * not. Whether that is a loopback's: `is_loopback`. */
 bool host_listen(bridge_port_t *port, const char *address, unsigned int offset, char *shown, bool *is_loopback);
+
+/* A start: which firmware runs now, by its version; `otherwise` where none was ever sent here. */
+const char *host_firmware(bridge_port_t *port, const char *otherwise);
 
 /* Serve these boards, whose bridges have started, until a signal comes (caught while it waits) or the UART of each has
  * failed; then say goodbye. Whether no UART failed. */

@@ -1,4 +1,4 @@
-/* What of bridge_port.h is neither UART nor socket: time, the two threads' meeting, and what this program lacks. */
+/* What of bridge_port.h is neither UART, nor socket, nor storage: time, and the two threads' meeting. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -52,72 +52,4 @@ void bridge_port_wake_network(bridge_port_t *port)
 {
     atomic_store(&port->is_network_called, true);
     ring(port->network_bell);
-}
-
-/* This program keeps no settings: its options are. */
-bridge_error_t bridge_port_load(bridge_port_t *port, const char *key, uint8_t *data, size_t capacity, size_t *length)
-{
-    (void)port;
-    (void)key;
-    (void)data;
-    (void)capacity;
-    *length = 0;
-    return BRIDGE_ERR_UNKNOWN;
-}
-
-bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_span_t value)
-{
-    (void)port;
-    (void)key;
-    (void)value;
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-bridge_error_t bridge_port_forget(bridge_port_t *port, const char *key)
-{
-    (void)port;
-    (void)key;
-    return BRIDGE_OK;
-}
-
-/* It is updated by being replaced. */
-bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes)
-{
-    (void)port;
-    (void)length_bytes;
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data)
-{
-    (void)port;
-    (void)data;
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-bridge_error_t bridge_port_update_finish(bridge_port_t *port)
-{
-    (void)port;
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-void bridge_port_update_cancel(bridge_port_t *port)
-{
-    (void)port;
-}
-
-const char *bridge_port_update_trouble(bridge_port_t *port)
-{
-    (void)port;
-    return "this bridge is a program of its machine, and is updated there";
-}
-
-void bridge_port_confirm(bridge_port_t *port)
-{
-    (void)port;
-}
-
-void bridge_port_restart(bridge_port_t *port)
-{
-    (void)port;
 }

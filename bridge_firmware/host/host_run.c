@@ -112,6 +112,7 @@ static void serve(host_run_t *run, size_t i)
         shut(board, text);
     }
     bridge_serve(&board->bridge, &run->serve_at_us[i]);
+    board->is_shut = board->is_shut || board->port.is_restarting;
 }
 
 static bool is_over(const host_run_t *run)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "bridge_settings.h"
 #include "host_board.h"
@@ -29,6 +30,7 @@ typedef struct {
     } uarts[MOST_BOARDS];
     size_t count;
     const char *listen;
+    const char *state_dir;
     host_wire_t reset;
     host_wire_t boot0;
     bridge_uart_t console;
@@ -36,10 +38,12 @@ typedef struct {
 
 static const char s_usage[] =
     "usage: stmota-bridge --name NAME (--port PATH | --board FILE [--count N]) ... [--listen HOST:PORT]\n"
-    "                     [--reset LINE] [--boot0 LINE] [--console \"115200 8N1\"]\n"
+    "                     [--reset LINE] [--boot0 LINE] [--console \"115200 8N1\"] [--state-dir DIR]\n"
     "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n"
     "With --board its UART is a virtual board's: python -m stmota_simulator.board_file writes the FILE.\n"
-    "Several of them, or --count, make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, ...\n";
+    "Several of them, or --count, make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, ...\n"
+    "With --state-dir one bridge keeps its settings and firmware there, a file each; what the network may do says\n"
+    "DIR/net_settings and DIR/net_update: yes or no. Its pins are an ESP32's, and it drives none of them.\n";
 
 static void on_signal(int number)
 {
@@ -73,6 +77,7 @@ static const struct option s_options[] = {
     {"name", required_argument, NULL, 'n'},   {"port", required_argument, NULL, 'p'},
     {"listen", required_argument, NULL, 'l'}, {"reset", required_argument, NULL, 'r'},
     {"boot0", required_argument, NULL, 'b'},  {"console", required_argument, NULL, 'c'},
+    {"state-dir", required_argument, NULL, 's'},
     {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
 
@@ -111,6 +116,9 @@ static const char *parse(int count, char **arguments, order_t *order)
                 return "--count N follows the --board that it repeats, 1 to 256 in all";
             }
             break;
+        case 's':
+            order->state_dir = optarg;
+            break;
         case 'l':
             order->listen = optarg;
             break;
@@ -132,6 +140,9 @@ static const char *parse(int count, char **arguments, order_t *order)
     if (order->name == NULL || order->count == 0 || order->name[0] == '\0' ||
         strlen(order->name) + sizeof("-256") > BRIDGE_MAX_NAME || !bridge_is_utf8(bridge_span_of(order->name))) {
         return s_usage;
+    }
+    if (order->state_dir != NULL && order->count > 1) {
+        return "--state-dir is for one bridge";
     }
     return order->reset.bit != 0 && order->reset.bit == order->boot0.bit ? "one line cannot drive both" : NULL;
 }
@@ -165,14 +176,33 @@ static void identify(bridge_config_t *config, const host_board_t *board)
     }
 }
 
+/* The options, and over them what is stored. */
+static const bridge_chip_t *load_settings(host_board_t *board, const order_t *order)
+{
+    static bridge_chip_t chip;
+    bridge_settings_t *settings = &board->port.settings;
+    chip = *bridge_chip("esp32");
+    chip.name = "host";
+    bridge_settings_default(settings, &chip, board->name, 7820);
+    settings->console = order->console;
+    (void)bridge_settings_load(&board->port, settings, &chip);
+    snprintf(board->name, sizeof(board->name), "%.*s", (int)sizeof(board->name) - 1, settings->name);
+    return &chip;
+}
+
 static bridge_error_t start(host_board_t *board, const order_t *order)
 {
+    bool has_settings = order->state_dir != NULL;
+    const bridge_chip_t *chip = has_settings ? load_settings(board, order) : NULL;
     bridge_config_t config = {
         .name = board->name,
-        .firmware = VERSION,
+        .firmware = host_firmware(&board->port, VERSION),
+        .project = HOST_PROJECT,
+        .chip = chip,
+        .settings = has_settings ? &board->port.settings : NULL,
         .credit = HOST_CREDIT,
         .max_batch = HOST_MAX_BATCH,
-        .console = order->console,
+        .console = has_settings ? board->port.settings.console : order->console,
         .requests = board->requests,
         .work = board->work,
         .results = board->results,
@@ -196,6 +226,7 @@ static bool begin(host_board_t *board, const order_t *order, unsigned int number
     snprintf(board->name, sizeof(board->name), order->count > 1 ? "%s-%u" : "%s", order->name, number + 1);
     port->reset = order->reset;
     port->boot0 = order->boot0;
+    port->state_dir = order->state_dir;
     const char *path = order->uarts[number].path;
     bool is_open = order->uarts[number].is_virtual ? host_open_virtual(port, path) : host_open_tty(port, path);
     if (!is_open ||
@@ -216,31 +247,48 @@ static bool begin(host_board_t *board, const order_t *order, unsigned int number
     return true;
 }
 
+/* Serve the boards once. Whether it ended well; `is_again`: the bridge is to start anew, where it listened. */
+static bool run(order_t *order, bool *is_again)
+{
+    static host_board_t *boards[MOST_BOARDS];
+    static char listen[HOST_ADDRESS_BYTES];
+    *is_again = false;
+    for (unsigned int i = 0; i < order->count; i++) {
+        boards[i] = calloc(1, sizeof(*boards[i]));
+        if (boards[i] == NULL) {
+            fprintf(stderr, "error: no memory for board %u\n", i + 1);
+            return false;
+        }
+        if (!begin(boards[i], order, i)) {
+            return false;
+        }
+    }
+    bool is_well = host_run(boards, order->count, &s_is_stopped);
+    for (size_t i = 0; i < order->count; i++) {
+        bridge_port_t *port = &boards[i]->port;
+        *is_again = port->is_restarting && s_is_stopped == 0;
+        memcpy(listen, boards[i]->shown, sizeof(listen));
+        order->listen = *is_again ? listen : order->listen;
+        port->kind->close(port);
+        (void)close(port->listener);
+        free(boards[i]);
+    }
+    return is_well;
+}
+
 int main(int count, char **arguments)
 {
     order_t order = {
         .listen = "127.0.0.1:7820", .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1}};
-    static host_board_t *boards[MOST_BOARDS];
+    bool is_well, is_again;
     const char *wrong = parse(count, arguments, &order);
     if (wrong != NULL) {
         fprintf(stderr, "%s%s\n", wrong == s_usage ? "" : "error: ", wrong);
         return EXIT_USAGE;
     }
     catch_signals();
-    for (unsigned int i = 0; i < order.count; i++) {
-        boards[i] = calloc(1, sizeof(*boards[i]));
-        if (boards[i] == NULL) {
-            fprintf(stderr, "error: no memory for board %u\n", i + 1);
-            return EXIT_FAILURE;
-        }
-        if (!begin(boards[i], &order, i)) {
-            return EXIT_FAILURE;
-        }
-    }
-    bool is_well = host_run(boards, order.count, &s_is_stopped);
-    for (size_t i = 0; i < order.count; i++) {
-        boards[i]->port.kind->close(&boards[i]->port);
-        free(boards[i]);
-    }
+    do {
+        is_well = run(&order, &is_again);
+    } while (is_well && is_again);
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -75,7 +75,7 @@ bool fake_heard(bridge_port_t *port, int sock, bridge_frame_t *frame)
         if (socket->said_length < BRIDGE_PREAMBLE_BYTES) {
             return false;
         }
-        CHECK(memcmp(socket->said, "STMOTA\1\0", BRIDGE_PREAMBLE_BYTES) == 0);
+        CHECK(memcmp(socket->said, "STMOTA\1\1", BRIDGE_PREAMBLE_BYTES) == 0);
         socket->said_at = BRIDGE_PREAMBLE_BYTES;
     }
     bridge_span_t rest = {socket->said + socket->said_at, socket->said_length - socket->said_at};
@@ -265,4 +265,59 @@ void bridge_port_confirm(bridge_port_t *port)
 {
     check_unlocked(port);
     port->confirmed++;
+}
+
+/* It keeps nothing, and is not updated: test_rules_upkeep.py shows both on the host build. */
+bridge_error_t bridge_port_load(bridge_port_t *port, const char *key, uint8_t *data, size_t capacity, size_t *length)
+{
+    (void)key;
+    (void)data;
+    (void)capacity;
+    check_unlocked(port);
+    *length = 0;
+    return BRIDGE_ERR_UNKNOWN;
+}
+
+bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_span_t value)
+{
+    (void)key;
+    (void)value;
+    check_unlocked(port);
+    return BRIDGE_ERR_UNSUPPORTED;
+}
+
+bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes)
+{
+    (void)length_bytes;
+    check_unlocked(port);
+    return BRIDGE_ERR_UNSUPPORTED;
+}
+
+bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data)
+{
+    (void)data;
+    check_unlocked(port);
+    return BRIDGE_ERR_UNSUPPORTED;
+}
+
+bridge_error_t bridge_port_update_finish(bridge_port_t *port)
+{
+    check_unlocked(port);
+    return BRIDGE_ERR_UNSUPPORTED;
+}
+
+void bridge_port_update_cancel(bridge_port_t *port)
+{
+    check_unlocked(port);
+}
+
+const char *bridge_port_update_trouble(bridge_port_t *port)
+{
+    check_unlocked(port);
+    return "";
+}
+
+void bridge_port_restart(bridge_port_t *port)
+{
+    check_unlocked(port);
 }

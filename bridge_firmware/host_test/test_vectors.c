@@ -54,6 +54,19 @@ static bool check_surplus(bridge_span_t data, const char *name, const char *mean
     return writer.at == data.length - 3 && memcmp(s_copy + 2, data.data + 2, writer.at - 2) == 0;
 }
 
+/* What an older peer does not say counts as 0 or empty: three bytes more in a Greeting. */
+static bool check_older(bridge_span_t data, const char *name, const char *meaning)
+{
+    (void)name;
+    (void)meaning;
+    static const uint8_t nothing[3] = {0};
+    bridge_message_t message;
+    bridge_writer_t writer = bridge_writer(s_copy, sizeof(s_copy));
+    return decode_whole(data, &message) == BRIDGE_OK && bridge_encode(&writer, &message) == BRIDGE_OK &&
+           writer.at == data.length + sizeof(nothing) && memcmp(s_copy + 2, data.data + 2, data.length - 2) == 0 &&
+           memcmp(s_copy + data.length, nothing, sizeof(nothing)) == 0;
+}
+
 static bool check_malformed(bridge_span_t data, const char *name, const char *meaning)
 {
     (void)name;
@@ -155,6 +168,7 @@ int main(int count, char **arguments)
     const char *folder = count > 1 ? arguments[1] : ".";
     check_file(folder, "messages.txt", check_message);
     check_file(folder, "surplus.txt", check_surplus);
+    check_file(folder, "older.txt", check_older);
     check_file(folder, "malformed.txt", check_malformed);
     check_file(folder, "steps.txt", check_step);
     check_file(folder, "charges.txt", check_charge);

@@ -7,6 +7,7 @@ import trio
 from stmota_edge.controller_seat import ControllerSeat, Sitter
 from stmota_edge.edge import Edge, Ticket
 from stmota_edge.pump import Ending, Pump, Talker
+from stmota_edge.soft_settings import SoftUpkeep
 from stmota_protocol.connection import Connection, Role, State
 from stmota_protocol.limits import HELLO_WITHIN_S, MAX_CONSOLE_DATA
 from stmota_protocol.messages import (
@@ -26,6 +27,7 @@ from stmota_protocol.messages import (
     Pong,
     Welcome,
 )
+from stmota_protocol.upkeep import FromController
 
 CONSOLE_WINDOW_BYTES = 16 * 1024
 """Console on its way and not acknowledged: a second at 115200 baud, more than a round trip of a bad link, and
@@ -35,11 +37,19 @@ so little that a result behind it in the socket is not held up."""
 class BridgeConnection(Talker, Sitter):
     """One controller, or a stranger, and what is on its way to it."""
 
-    def __init__(self, stream: trio.abc.Stream, edge: Edge, seat: ControllerSeat, greeting: Greeting) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        edge: Edge,
+        seat: ControllerSeat,
+        greeting: Greeting,
+        upkeep: SoftUpkeep,
+    ) -> None:
         self.controller_id = b""
         self.name = ""
         self._edge = edge
         self._seat = seat
+        self._upkeep = upkeep
         self._pump = Pump(stream, Connection(Role.BRIDGE), self)
         self._pump.say(greeting)
         self._results: deque[BatchResult] = deque()
@@ -98,6 +108,8 @@ class BridgeConnection(Talker, Sitter):
                 self._settle(message.position)
             case Ping():
                 self._pump.say(Pong(message.token, self._edge.now_us()))
+            case _ if isinstance(message, FromController):
+                self._care(message)
             case _:
                 pass
 
@@ -141,6 +153,9 @@ class BridgeConnection(Talker, Sitter):
             self._edge.ring.acknowledge(hello.console_from)
             self._pump.limit(float("inf"))
         self._pump.say(answer)
+
+    def _care(self, message: FromController) -> None:
+        self._pump.say(self._upkeep.answer(message, self._pump.connection.under_way))
 
     def _settle(self, position: int) -> None:
         self._console_settled = max(self._console_settled, position)

@@ -1,5 +1,6 @@
 """`stmota bridge serve`: a serial port of this machine becomes a bridge on the network."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +12,11 @@ HELP_RESET = "Modem line wired to NRST: rts or dtr. Asserting it asserts NRST; a
 HELP_BOOT0 = "Modem line wired to BOOT0: rts or dtr. Asserting it drives BOOT0 high; a leading ! inverts."
 HELP_LISTEN = "Where to listen. Anyone who reaches it can flash the board: only this machine unless you say."
 HELP_NO_MDNS = "Do not announce it: daemons need its address (stmota bridge add NAME HOST:PORT)."
+HELP_SETTINGS = "Let the network change name and console (stmota bridge settings); they are kept in FILE."
 HELP_CONSOLE = "How the board's application talks, until a daemon says otherwise."
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call the bridge.")],
     port: Annotated[str, typer.Option("--port", metavar="URL", help=HELP_PORT)],
     reset: Annotated[str | None, typer.Option("--reset", metavar="LINE", help=HELP_RESET)] = None,
@@ -23,6 +25,7 @@ def serve(
         str, typer.Option("--listen", metavar="HOST:PORT", help=HELP_LISTEN)
     ] = "127.0.0.1:7820",
     console: Annotated[str, typer.Option("--console", metavar="SETTINGS", help=HELP_CONSOLE)] = "115200 8N1",
+    settings: Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=HELP_SETTINGS)] = None,
     no_mdns: Annotated[bool, typer.Option("--no-mdns", help=HELP_NO_MDNS)] = False,
 ) -> None:
     """Make a serial port a bridge on the network.
@@ -34,7 +37,9 @@ def serve(
     from stmota_edge.serve_port import ServeOrder, run_bridge  # noqa: PLC0415
 
     try:
-        order = ServeOrder.parse(name, port, reset, boot0, listen, console, is_announced=not no_mdns)
+        order = ServeOrder.parse(
+            name, port, reset, boot0, listen, console, is_announced=not no_mdns, settings_file=settings
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     try:

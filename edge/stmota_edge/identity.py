@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from stmota_protocol.limits import BOOT_ID_BYTES
 from stmota_protocol.steps import EdgeIdentity, Line
+from stmota_protocol.upkeep import NetworkRights
 from stmota_protocol.wire import KNOWN_STEPS
 
 DEFAULT_CREDIT_BYTES = 64 * 1024
@@ -21,7 +22,7 @@ def soft_firmware() -> str:
         return "soft"
 
 
-def edge_identity(
+def edge_identity(  # noqa: PLR0913 - one keyword for each field that is not the same for all
     *,
     name: str,
     unique_id: bytes,
@@ -30,6 +31,7 @@ def edge_identity(
     firmware: str | None = None,
     credit: int = DEFAULT_CREDIT_BYTES,
     max_batch: int = DEFAULT_MAX_BATCH_BYTES,
+    rights: NetworkRights = NetworkRights.NONE,
 ) -> EdgeIdentity:
     """The identity of an edge that starts now: its boot id is new."""
     return EdgeIdentity(
@@ -42,4 +44,5 @@ def edge_identity(
         max_batch=max_batch,
         supported_steps=KNOWN_STEPS,
         console_ring=console_ring,
+        rights=rights,
     )

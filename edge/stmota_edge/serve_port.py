@@ -4,16 +4,18 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import trio
 
 from stmota_edge.announce import announced
 from stmota_edge.errors import EdgeError, PortUnsupported
+from stmota_edge.executor import Executor
 from stmota_edge.listen import ListenAddress, is_loopback
 from stmota_edge.open_port import PortAddress, open_executor, unique_id_of
 from stmota_edge.soft_bridge import SoftBridge
+from stmota_edge.soft_settings import SoftSettings, SoftUpkeep, checked_name, load_settings
 from stmota_edge.wiring import Wiring
-from stmota_protocol.limits import MAX_NAME_BYTES
 from stmota_protocol.steps import UartSettings
 from stmota_protocol.uart_text import parse_uart
 
@@ -30,9 +32,11 @@ class ServeOrder:
     listen: ListenAddress
     console: UartSettings
     is_announced: bool = True
+    settings_file: Path | None = None
+    """Where the settings are kept that the network may change; None: it may change none."""
 
     @staticmethod
-    def parse(
+    def parse(  # noqa: PLR0913 - the command's options
         name: str,
         port: str,
         reset: str | None,
@@ -41,11 +45,14 @@ class ServeOrder:
         console: str,
         *,
         is_announced: bool = True,
+        settings_file: Path | None = None,
     ) -> "ServeOrder":
         """Check the command's options. Raises ValueError."""
-        if not name or not name.isprintable() or len(name.encode()) > MAX_NAME_BYTES - 1:
-            message = f"--name: 1 to {MAX_NAME_BYTES - 1} bytes that can be printed"
-            raise ValueError(message)
+        try:
+            checked_name(name)
+        except ValueError as error:
+            message = f"--name: {error}"
+            raise ValueError(message) from error
         try:
             Wiring.parse(reset, boot0)
         except PortUnsupported as error:
@@ -56,6 +63,7 @@ class ServeOrder:
             ListenAddress.parse(listen),
             parse_uart(console),
             is_announced,
+            settings_file,
         )
 
 
@@ -87,25 +95,52 @@ async def _cancel_at_signal(scope: trio.CancelScope, *, task_status: trio.TaskSt
 
 
 async def _serve(order: ServeOrder) -> None:
+    """Until cancelled; each turn is a start of the bridge."""
     executor = await open_executor(order.port)
+    listen: ListenAddress | None = order.listen
     try:
-        listeners = await _listen(order.listen)
-        bridge = SoftBridge(
-            executor, name=order.name, unique_id=unique_id_of(order.port.url), console=order.console
-        )
-        failure: EdgeError | None = None
-        async with trio.open_nursery() as nursery:
-            try:
-                await nursery.start(_tell, bridge, listeners, order.is_announced)
-                await bridge.serve(listeners)
-            except EdgeError as error:
-                failure = error
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+        while listen is not None:
+            listen = await _serve_once(order, listen, executor)
     finally:
         with trio.move_on_after(CLOSE_WITHIN_S, shield=True):
             await executor.aclose()
+
+
+async def _serve_once(order: ServeOrder, listen: ListenAddress, executor: Executor) -> ListenAddress | None:
+    """Until cancelled, or told to restart: then where to listen again. Raises `EdgeError` or OSError."""
+    upkeep = _upkeep(order)
+    listeners = await _listen(listen)
+    running = upkeep.running
+    bridge = SoftBridge(
+        executor,
+        name=running.name,
+        unique_id=unique_id_of(order.port.url),
+        console=running.console,
+        upkeep=upkeep,
+    )
+    failure: EdgeError | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            await nursery.start(_tell, bridge, listeners, order.is_announced)
+            port = int(listeners[0].socket.getsockname()[1])
+            await bridge.serve(listeners)
+        except EdgeError as error:
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return ListenAddress(listen.host, port) if upkeep.restart_wanted.is_set() else None
+
+
+def _upkeep(order: ServeOrder) -> SoftUpkeep:
+    """Raises OSError when the settings cannot be read."""
+    given = SoftSettings(order.name, order.console)
+    if order.settings_file is None:
+        return SoftUpkeep(given)
+    try:
+        return SoftUpkeep(load_settings(order.settings_file, given), order.settings_file)
+    except ValueError as error:
+        raise OSError(str(error)) from error
 
 
 async def _listen(address: ListenAddress) -> list[trio.SocketListener]:

@@ -12,6 +12,7 @@ from stmota_edge.executor import AsyncExecutor, Executor
 from stmota_edge.identity import DEFAULT_CREDIT_BYTES, DEFAULT_MAX_BATCH_BYTES, edge_identity
 from stmota_edge.port import AsyncPort
 from stmota_edge.pump import LAST_WORDS_S
+from stmota_edge.soft_settings import SoftSettings, SoftUpkeep
 from stmota_protocol.limits import MAX_WAITING_CONNECTIONS, SAFE_LINES_AFTER_S
 from stmota_protocol.messages import BatchResult, CloseReason, Greeting
 from stmota_protocol.steps import Result, UartSettings
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 class SoftBridge(EdgeOwner):
     """A bridge over one port. `run` makes it work, `serve_stream` and `serve` let controllers in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each but the first a keyword with its own default
         self,
         port: AsyncPort | Executor,
         *,
@@ -32,9 +33,11 @@ class SoftBridge(EdgeOwner):
         credit: int = DEFAULT_CREDIT_BYTES,
         max_batch: int = DEFAULT_MAX_BATCH_BYTES,
         console: UartSettings | None = None,
+        upkeep: SoftUpkeep | None = None,
     ) -> None:
         executor = AsyncExecutor(port) if isinstance(port, AsyncPort) else port
         self._edge = Edge(executor, self, console=console)
+        self.upkeep = upkeep or SoftUpkeep(SoftSettings(name, console or UartSettings()))
         self._seat = ControllerSeat(self._edge.now_us, self._edge.leave)
         self._connections: set[BridgeConnection] = set()
         self._somebody_left = trio.Event()
@@ -46,6 +49,7 @@ class SoftBridge(EdgeOwner):
             firmware=firmware,
             credit=credit,
             max_batch=max_batch,
+            rights=self.upkeep.rights,
         )
 
     async def serve(
@@ -54,7 +58,9 @@ class SoftBridge(EdgeOwner):
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Run, and serve whoever connects, until cancelled. Raises `PortFailed` when the port is gone.
+        """Run, and serve whoever connects, until cancelled or told to restart.
+
+        Raises `PortFailed` when the port is gone.
 
         trio's socket streams come with TCP_NODELAY.
         """
@@ -67,7 +73,10 @@ class SoftBridge(EdgeOwner):
             raise error
 
     async def run(self) -> None:
-        """Execute batches and collect console until cancelled. Raises `PortFailed` when the port is gone."""
+        """Execute batches and collect console until cancelled or told to restart.
+
+        Raises `PortFailed` when the port is gone.
+        """
         error = await self._run()
         if error is not None:
             raise error
@@ -77,7 +86,7 @@ class SoftBridge(EdgeOwner):
 
         A stranger's garbage or silence ends this connection and disturbs nothing else.
         """
-        connection = BridgeConnection(stream, self._edge, self._seat, self._greeting())
+        connection = BridgeConnection(stream, self._edge, self._seat, self._greeting(), self.upkeep)
         if sum(one.is_stranger for one in self._connections) >= MAX_WAITING_CONNECTIONS:
             connection.displace(CloseReason.TOO_MANY, "too many connections wait for a hello")
         self._connections.add(connection)
@@ -117,6 +126,7 @@ class SoftBridge(EdgeOwner):
         self._edge.make_safe()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_lines_safe)
+            nursery.start_soon(self._end_at_restart, nursery.cancel_scope)
             try:
                 await self._edge.run()
             except EdgeError as error:
@@ -124,6 +134,11 @@ class SoftBridge(EdgeOwner):
                 await self._say_goodbye(f"the bridge's serial port failed: {error}")
             nursery.cancel_scope.cancel()
         return failure
+
+    async def _end_at_restart(self, scope: trio.CancelScope) -> None:
+        await self.upkeep.restart_wanted.wait()
+        await self._say_goodbye("the bridge starts anew")
+        scope.cancel()
 
     async def _say_goodbye(self, text: str) -> None:
         for connection in self._connections:

@@ -36,6 +36,8 @@ from stmota_protocol.messages import (
 )
 from stmota_protocol.run_ledger import RuleBroken, RunLedger
 from stmota_protocol.steps import Batch, EdgeIdentity
+from stmota_protocol.upkeep import Upkeep
+from stmota_protocol.upkeep_ledger import UpkeepLedger
 from stmota_protocol.wire import decode_message, encode_message, is_known
 
 __all__ = [
@@ -92,6 +94,7 @@ class Connection:
         self._peer_has_closed = False
         self._runs: RunLedger | None = None
         self._console: ConsoleLedger | None = None
+        self._upkeep = UpkeepLedger()
 
     @property
     def state(self) -> State:
@@ -117,6 +120,11 @@ class Connection:
     def buffered_bytes(self) -> int:
         """Bytes received that no event has come of yet; bounded as the module says."""
         return len(self._buffer)
+
+    @property
+    def update_room(self) -> int:
+        """How many bytes of a firmware image may be sent now."""
+        return self._upkeep.granted - self._upkeep.sent
 
     def has_room_for(self, batch: Batch) -> bool:
         """Whether the credit allows this batch now; always when none is under way.
@@ -235,6 +243,8 @@ class Connection:
                 self._note_run(self._runs, message)
             case Console() | ConsoleGap() | ConsoleAck() if self._console:
                 self._note_console(self._console, message)
+            case _ if isinstance(message, Upkeep):
+                self._upkeep.note(message)
             case _:
                 pass
 

@@ -8,7 +8,7 @@ The rules:
   receive.
 - Busy gives the turn back: another Hello may follow.
 - In READY both sides talk at will; the order of runs, batches and console is kept in `run_ledger.py` and
-  `console_ledger.py`.
+  `console_ledger.py`, of settings and update in `upkeep_ledger.py`.
 - Closing, Unsupported and messages of unknown type may come from either side in every live state.
 - Closing is the last thing a side says or hears: after it the connection is CLOSED, what still arrives is
   dropped.
@@ -38,6 +38,18 @@ from stmota_protocol.messages import (
     Unknown,
     Unsupported,
     Welcome,
+)
+from stmota_protocol.upkeep import (
+    GetSettings,
+    Restart,
+    SetSettings,
+    Settings,
+    SettingsAnswer,
+    UpdateBegin,
+    UpdateCancel,
+    UpdateData,
+    UpdateFinish,
+    UpdateStatus,
 )
 
 
@@ -87,9 +99,19 @@ def _row(state: State, own: dict[Turn, State]) -> dict[Turn, State]:
     return own | always
 
 
+_UPKEEP_FROM_BRIDGE = (Settings, SettingsAnswer, UpdateStatus)
+_UPKEEP_FROM_CONTROLLER = (
+    GetSettings,
+    SetSettings,
+    Restart,
+    UpdateBegin,
+    UpdateData,
+    UpdateFinish,
+    UpdateCancel,
+)
 _READY_FROM: dict[Role, tuple[type[Message], ...]] = {
-    _B: (BatchResult, Console, ConsoleGap, Ping, Pong),
-    _C: (BeginRun, BatchRequest, Abort, EndRun, ConsoleAck, Ping, Pong),
+    _B: (BatchResult, Console, ConsoleGap, Ping, Pong, *_UPKEEP_FROM_BRIDGE),
+    _C: (BeginRun, BatchRequest, Abort, EndRun, ConsoleAck, Ping, Pong, *_UPKEEP_FROM_CONTROLLER),
 }
 
 TABLE: dict[State, dict[Turn, State]] = {

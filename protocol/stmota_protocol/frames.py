@@ -12,7 +12,7 @@ from stmota_protocol.limits import HEADER_BYTES, MAX_PAYLOAD
 MAGIC = b"STMOTA"
 MAJOR = 1
 """Raised when an older peer could misunderstand: the two then refuse each other."""
-MINOR = 0
+MINOR = 1
 """Raised when messages, steps or fields at a message's end are added: older peers ignore or refuse those."""
 PREAMBLE = MAGIC + bytes((MAJOR, MINOR))
 

@@ -24,6 +24,19 @@ MAX_SKIP = 16
 MAX_CONSOLE_DATA = 1024
 """Console bytes in one frame: 11 ms at 921600 baud, and a log line is never held up by a longer one."""
 
+MAX_PROJECT_BYTES = 32
+"""What ESP-IDF gives a project's name in an image (esp_app_desc.h)."""
+MAX_CHIP_BYTES = 16
+MAX_KEY_BYTES = 15
+"""A setting's key: NVS of ESP-IDF has no longer ones."""
+MAX_VALUE_BYTES = 100
+MAX_SETTINGS = 64
+MAX_UPDATE_DATA = 1008
+"""An image's bytes in one frame: small (R6), and whole blocks of 16 for an encrypted flash."""
+MAX_UPDATE_AHEAD = 16 * 1024
+"""What a bridge grants beyond what it has written: no more of an image stands before a batch."""
+SHA256_BYTES = 32
+
 UNIQUE_ID_BYTES = 8
 BOOT_ID_BYTES = 8
 CONTROLLER_ID_BYTES = 16

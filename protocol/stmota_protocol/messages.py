@@ -10,6 +10,7 @@ from enum import IntEnum, unique
 from typing import TypeAlias
 
 from stmota_protocol.steps import Batch, EdgeIdentity, Outcome, Result, Unclaimed
+from stmota_protocol.upkeep import Upkeep
 
 DEFAULT_TCP_PORT = 7820
 """Where a bridge listens unless told otherwise; not registered with IANA, none is near."""
@@ -229,5 +230,6 @@ Message: TypeAlias = (
     | Pong
     | Unsupported
     | Closing
+    | Upkeep
     | Unknown
 )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag, unique
 from typing import NamedTuple, TypeAlias
 
+from stmota_protocol.upkeep import NetworkRights
+
 MAX_STEPS = 1024
 """Steps in one batch: a 2 KiB page in 256-byte blocks needs 48; bounded so that an edge can index them."""
 MAX_WAIT_US = 0xFFFF_FFFF
@@ -359,3 +361,9 @@ class EdgeIdentity:
     """Wire numbers of the steps it executes."""
     console_ring: int = 0
     """Bytes of console it keeps for a controller that has not acknowledged them; 0: not told."""
+    rights: NetworkRights = NetworkRights.NONE
+    """What the network may do to it."""
+    project: str = ""
+    """What its firmware is, as an image's description names it; empty: not told."""
+    chip: str = ""
+    """What it runs on, e.g. `esp32c3`; empty: not told."""

@@ -22,3 +22,9 @@ def parse_uart(text: str) -> UartSettings:
         parity=Parity("NEO".index(match[3].upper())),
         stop_bits=StopBits(int(match[4])),
     )
+
+
+def uart_text(settings: UartSettings) -> str:
+    """Write what `parse_uart` reads."""
+    parity = "NEO"[settings.parity]
+    return f"{settings.baud} {settings.data_bits}{parity}{int(settings.stop_bits)}"

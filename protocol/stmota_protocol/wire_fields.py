@@ -20,6 +20,11 @@ class FieldReader:
         self._data = data
         self._at = 0
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether nothing is left."""
+        return self._at == len(self._data)
+
     def fields(self, layout: Struct) -> tuple[Any, ...]:
         """Read fixed fields."""
         start = self._advance(layout.size)

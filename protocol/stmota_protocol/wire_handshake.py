@@ -6,18 +6,22 @@ from stmota_protocol.frames import Malformed
 from stmota_protocol.limits import (
     BOOT_ID_BYTES,
     CONTROLLER_ID_BYTES,
+    MAX_CHIP_BYTES,
     MAX_FIRMWARE_BYTES,
     MAX_NAME_BYTES,
+    MAX_PROJECT_BYTES,
     UNIQUE_ID_BYTES,
 )
 from stmota_protocol.messages import Busy, Greeting, Hello, LastBatch, Welcome
 from stmota_protocol.steps import EdgeIdentity, Line, Outcome
+from stmota_protocol.upkeep import NetworkRights
 from stmota_protocol.wire_fields import FieldReader, known, sized, text_field
 from stmota_protocol.wire_results import encode_batch_result, read_batch_result
 
 GREETING = Struct("<8s8sBIIIQQQIIB")
 """unique_id, boot_id, lines, credit, max_batch, console_ring, console_oldest, console_next, now_us,
-last batch: run, number, outcome. Then name, firmware, holder, count u8 of steps and their numbers."""
+last batch: run, number, outcome. Then name, firmware, holder, count u8 of steps and their numbers; rights u8,
+project, chip."""
 HELLO = Struct("<16sBQ")
 """controller_id, flags, console_from. Then name."""
 WELCOME = Struct("<B")
@@ -52,7 +56,9 @@ def encode_greeting(message: Greeting) -> bytes:
     firmware = text_field(identity.firmware, MAX_FIRMWARE_BYTES)
     holder = text_field(message.holder, MAX_NAME_BYTES)
     steps = bytes(sorted(identity.supported_steps))
-    return b"".join((fixed, name, firmware, holder, _ONE_BYTE.pack(len(steps)), steps))
+    since_1_1 = _ONE_BYTE.pack(identity.rights) + text_field(identity.project, MAX_PROJECT_BYTES)
+    since_1_1 += text_field(identity.chip, MAX_CHIP_BYTES)
+    return b"".join((fixed, name, firmware, holder, _ONE_BYTE.pack(len(steps)), steps, since_1_1))
 
 
 def decode_greeting(payload: bytes, port: int) -> Greeting:
@@ -69,6 +75,8 @@ def decode_greeting(payload: bytes, port: int) -> Greeting:
     last = None if outcome == NO_LAST_BATCH else LastBatch(run, number, known(Outcome, outcome))
     name, firmware = reader.text(MAX_NAME_BYTES), reader.text(MAX_FIRMWARE_BYTES)
     holder = reader.text(MAX_NAME_BYTES)
+    supported_steps = frozenset(reader.block(reader.block(1)[0]))
+    rights, project, chip = _since_1_1(reader)
     identity = EdgeIdentity(
         name=name,
         unique_id=unique_id,
@@ -77,10 +85,21 @@ def decode_greeting(payload: bytes, port: int) -> Greeting:
         lines=Line(lines),
         credit=credit,
         max_batch=max_batch,
-        supported_steps=frozenset(reader.block(reader.block(1)[0])),
+        supported_steps=supported_steps,
         console_ring=console_ring,
+        rights=rights,
+        project=project,
+        chip=chip,
     )
     return Greeting(identity, console_oldest, console_next, now_us, last, holder, port)
+
+
+def _since_1_1(reader: FieldReader) -> tuple[NetworkRights, str, str]:
+    """Read what a greeting ends with since minor version 1; a bridge of 1.0 tells nothing of it."""
+    if reader.is_at_end:
+        return NetworkRights.NONE, "", ""
+    (rights,) = reader.fields(_ONE_BYTE)
+    return NetworkRights(rights), reader.text(MAX_PROJECT_BYTES), reader.text(MAX_CHIP_BYTES)
 
 
 def encode_hello(message: Hello) -> bytes:

@@ -41,6 +41,7 @@ from stmota_protocol.wire_handshake import (
 from stmota_protocol.wire_numbers import MessageType
 from stmota_protocol.wire_results import decode_batch_result, encode_batch_result
 from stmota_protocol.wire_steps import decode_steps, encode_steps
+from stmota_protocol.wire_upkeep import UPKEEP_DECODERS, encode_upkeep
 
 BEGIN_RUN = Struct("<IB")
 BATCH_REQUEST = Struct("<IIH")
@@ -64,6 +65,21 @@ def encode_payload(message: Message) -> tuple[int, bytes]:
             return MessageType.BATCH_RESULT, encode_batch_result(message)
         case Console():
             return MessageType.CONSOLE, _console(message)
+        case Greeting() | Hello() | Welcome() | Busy():
+            return _encode_handshake(message)
+        case Closing():
+            text = cut_text_field(message.text, MAX_TEXT_BYTES)
+            return MessageType.CLOSING, ONE_BYTE.pack(message.reason) + text
+        case Unknown():
+            return message.message_type, message.payload
+        case Ping() | Pong() | Unsupported() | BeginRun() | Abort() | EndRun() | ConsoleGap() | ConsoleAck():
+            return _encode_fixed(message)
+        case _:
+            return encode_upkeep(message)
+
+
+def _encode_handshake(message: Greeting | Hello | Welcome | Busy) -> tuple[int, bytes]:
+    match message:
         case Greeting():
             return MessageType.GREETING, encode_greeting(message)
         case Hello():
@@ -72,13 +88,6 @@ def encode_payload(message: Message) -> tuple[int, bytes]:
             return MessageType.WELCOME, encode_welcome(message)
         case Busy():
             return MessageType.BUSY, encode_busy(message)
-        case Closing():
-            text = cut_text_field(message.text, MAX_TEXT_BYTES)
-            return MessageType.CLOSING, ONE_BYTE.pack(message.reason) + text
-        case Unknown():
-            return message.message_type, message.payload
-        case _:
-            return _encode_fixed(message)
 
 
 def _encode_fixed(
@@ -184,5 +193,6 @@ DECODERS: dict[int, Callable[[bytes, int], Message]] = {
     MessageType.CONSOLE: _decode_console,
     MessageType.CONSOLE_GAP: _decode_gap,
     MessageType.CONSOLE_ACK: _plain(ConsoleAck, CONSOLE_ACK),
+    **UPKEEP_DECODERS,
 }
 """How to read each message's payload: (payload, port) to message; raises `Malformed`."""

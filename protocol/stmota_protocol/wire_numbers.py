@@ -7,7 +7,7 @@ from enum import IntEnum, unique
 class MessageType(IntEnum):
     """Wire numbers of the messages. Append only; 0 is never used.
 
-    Reserved for what is to come: 0x40-0x4F settings, 0x50-0x5F update of the bridge's firmware,
+    Reserved: the rest of 0x40-0x4F for settings, of 0x50-0x5F for update of the bridge's firmware,
     0x60-0x6F provisioning of secure mode; 0xF0-0xFF are for experiments and never assigned.
     """
 
@@ -27,6 +27,16 @@ class MessageType(IntEnum):
     CONSOLE = 0x20
     CONSOLE_GAP = 0x21
     CONSOLE_ACK = 0x22
+    GET_SETTINGS = 0x40
+    SETTINGS = 0x41
+    SET_SETTINGS = 0x42
+    SETTINGS_ANSWER = 0x43
+    RESTART = 0x44
+    UPDATE_BEGIN = 0x50
+    UPDATE_STATUS = 0x51
+    UPDATE_DATA = 0x52
+    UPDATE_FINISH = 0x53
+    UPDATE_CANCEL = 0x54
 
 
 PORT_BOUND = frozenset(int(number) for number in MessageType if number >= MessageType.BEGIN_RUN)

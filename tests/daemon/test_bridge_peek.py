@@ -47,7 +47,7 @@ async def test_a_look_tells_who_the_bridge_is_and_who_holds_it() -> None:
         peer = Peer(await connect())
         await peer.hello()
         peeked = await peek_at_bridge(await connect())
-        assert (peeked.identity, peeked.holder, peeked.protocol) == (bridge.identity, "tester", "1.0")
+        assert (peeked.identity, peeked.holder, peeked.protocol) == (bridge.identity, "tester", "1.1")
 
 
 async def test_looks_take_nobodys_place(autojump_clock: MockClock) -> None:

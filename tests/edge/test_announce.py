@@ -79,7 +79,7 @@ def test_the_texts_are_those_of_the_protocol() -> None:
     assert info.decoded_properties == {
         "name": "lab",
         "id": "0101010101010101",
-        "protocol": "1.0",
+        "protocol": "1.1",
         "firmware": "soft-9",
         "secure": "0",
     }

@@ -30,7 +30,7 @@ from stmota_protocol.messages import (
 from stmota_protocol.steps import Batch, Expect, Outcome, Send, Unclaimed
 from stmota_protocol.wire import KNOWN_STEPS, encode_message
 
-PREAMBLE = b"STMOTA\x01\x00"
+PREAMBLE = b"STMOTA\x01\x01"
 MOST_WAITING = 4
 
 
@@ -109,8 +109,8 @@ async def test_unsupported_itself_is_never_answered(bench: Bench) -> None:
 
 
 @pytest.mark.rule("R53")
-async def test_settings_and_update_are_unknown_until_they_are_defined(bench: Bench) -> None:
-    """In plain mode; whatever comes of those ranges, this is no message of today's."""
+async def test_what_is_not_defined_of_settings_and_update_is_unknown(bench: Bench) -> None:
+    """Whatever comes of those ranges, this is no message of today's."""
     peer = await bench.controller()
     await peer.send(Unknown(0x4F, b""), Unknown(0x5F, b""))
     assert [await peer.receive(), await peer.receive()] == [Unsupported(0x4F), Unsupported(0x5F)]

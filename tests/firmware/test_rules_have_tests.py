@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from stmota_protocol import messages, steps
+from stmota_protocol import messages, steps, upkeep
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "protocol" / "BRIDGE_PROTOCOL.md").read_text(encoding="utf-8")
@@ -75,15 +75,20 @@ def test_every_message_and_step_of_the_document_is_used_by_the_suite() -> None:
 def test_every_reason_outcome_cause_and_choice_is_used_by_the_suite() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in suite())
     named = {name for _, name in ENUM_NUMBER.findall(DOCUMENT)}
-    closed = {
-        f"{kind.__name__}.{member.name}"
-        for kind in (messages.CloseReason, steps.Outcome, steps.Cause, steps.OnSilence, steps.Unclaimed)
-        for member in kind
-    }
+    closed = {f"{kind.__name__}.{member.name}" for kind in CLOSED for member in kind}
     assert named <= {name.partition(".")[2] for name in closed}
     assert {name for name in closed if name not in source} == NOT_SEEN
 
 
+CLOSED = (
+    messages.CloseReason,
+    steps.Outcome,
+    steps.Cause,
+    steps.OnSilence,
+    steps.Unclaimed,
+    upkeep.SettingsVerdict,
+    upkeep.UpdateState,
+)
 NOT_SEEN = {
     "Cause.OTHER",  # one that this version does not know: tests/protocol/test_wire.py
     "Cause.PORT",  # a UART that is gone: test_engine.c, and tests/edge/test_bridge_serve.py

@@ -6,7 +6,7 @@ from struct import Struct
 
 import pytest
 
-from stmota_protocol import limits, wire_handshake, wire_messages, wire_results, wire_steps
+from stmota_protocol import limits, wire_handshake, wire_messages, wire_results, wire_steps, wire_upkeep
 from stmota_protocol.connection import Connection, Role
 from stmota_protocol.connection_states import diagram
 from stmota_protocol.frames import PREAMBLE
@@ -53,6 +53,7 @@ from stmota_protocol.steps import (
     Unclaimed,
     Wait,
 )
+from stmota_protocol.upkeep import SettingsVerdict, UpdateState
 from stmota_protocol.wire import KNOWN_STEPS, MessageType, StepNumber, charge, request_bytes
 from stmota_protocol.wire_steps import step_bytes
 
@@ -109,6 +110,16 @@ FIXED: dict[str, Struct | None] = {
     "### 0x20 Console": wire_messages.CONSOLE,
     "### 0x21 ConsoleGap": wire_messages.CONSOLE_GAP,
     "### 0x22 ConsoleAck": wire_messages.CONSOLE_ACK,
+    "### 0x40 GetSettings": None,
+    "### 0x41 Settings": wire_upkeep.COUNT,
+    "### 0x42 SetSettings": wire_upkeep.COUNT,
+    "### 0x43 SettingsAnswer": wire_upkeep.VERDICT,
+    "### 0x44 Restart": None,
+    "### 0x50 UpdateBegin": wire_upkeep.UPDATE_BEGIN,
+    "### 0x51 UpdateStatus": wire_upkeep.UPDATE_STATUS,
+    "### 0x52 UpdateData": wire_upkeep.UPDATE_DATA,
+    "### 0x53 UpdateFinish": None,
+    "### 0x54 UpdateCancel": None,
     "#### Step 0x01 Send": None,
     "#### Step 0x02 Expect": wire_steps.EXPECT,
     "#### Step 0x03 Receive": wire_steps.RECEIVE,
@@ -198,6 +209,14 @@ def test_charge_formula() -> None:
         f"text[{limits.MAX_FIRMWARE_BYTES}] | firmware",
         f"text[{limits.MAX_NAME_BYTES}] | holder",
         f"text[{limits.MAX_TEXT_BYTES}] | a sentence",
+        f"text[{limits.MAX_PROJECT_BYTES}] | since 1.1: project",
+        f"text[{limits.MAX_CHIP_BYTES}] | since 1.1: chip",
+        f"key text[{limits.MAX_KEY_BYTES}], value text[{limits.MAX_VALUE_BYTES}]",
+        f"count, at most {limits.MAX_SETTINGS} |",
+        f"length, 1 to {limits.MAX_UPDATE_DATA} |",
+        f"at most {limits.MAX_UPDATE_AHEAD} bytes ahead",
+        "Verdict: " + ", ".join(f"{int(verdict)} {verdict.name}" for verdict in SettingsVerdict),
+        "State: " + ", ".join(f"{int(state)} {state.name}" for state in UpdateState),
         f"`{MDNS_SERVICE.removesuffix('.local.')}` by mDNS",
         "Reasons: " + ", ".join(f"{int(reason)} {reason.name}" for reason in CloseReason),
         "outcome: " + ", ".join(f"{int(outcome)} {outcome.name}" for outcome in Outcome),
@@ -230,6 +249,8 @@ IDENTITY = EdgeIdentity(
     max_batch=8192,
     supported_steps=KNOWN_STEPS,
     console_ring=32768,
+    project="stmota_bridge",
+    chip="esp32c3",
 )
 EXAMPLE: tuple[tuple[Role, Message, str], ...] = (
     (Role.BRIDGE, Greeting(IDENTITY, 0, 0, 2_000_000), "Greeting"),
@@ -274,4 +295,4 @@ def spoken() -> str:
 
 
 def test_worked_example_is_what_two_cores_say() -> None:
-    assert block("text", "## 6. A worked example") == spoken()
+    assert block("text", "## 7. A worked example") == spoken()

@@ -55,6 +55,21 @@ from stmota_protocol.steps import (
     Unclaimed,
     UnknownStep,
 )
+from stmota_protocol.upkeep import (
+    GetSettings,
+    Restart,
+    SetSettings,
+    SettingChange,
+    Settings,
+    SettingsAnswer,
+    SettingsVerdict,
+    UpdateBegin,
+    UpdateCancel,
+    UpdateData,
+    UpdateFinish,
+    UpdateState,
+    UpdateStatus,
+)
 from stmota_protocol.wire import KNOWN_STEPS, charge, encode_message
 
 IDENTITY = EdgeIdentity(
@@ -158,9 +173,19 @@ EXAMPLES: dict[type[Message], Message] = {
     ConsoleAck: ConsoleAck(20),
     Ping: Ping(1),
     Pong: Pong(1, 2),
-    Unsupported: Unsupported(0x40),
+    Unsupported: Unsupported(0x4F),
     Closing: Closing(CloseReason.SHUTDOWN, "bye"),
-    Unknown: Unknown(0x40, b""),
+    Unknown: Unknown(0x4F, b""),
+    GetSettings: GetSettings(),
+    Settings: Settings(()),
+    SetSettings: SetSettings((SettingChange("name", "lab"),)),
+    SettingsAnswer: SettingsAnswer(SettingsVerdict.DONE, "", ""),
+    Restart: Restart(),
+    UpdateBegin: UpdateBegin(4, bytes(32)),
+    UpdateStatus: UpdateStatus(UpdateState.RECEIVING, 4, ""),
+    UpdateData: UpdateData(0, b"x"),
+    UpdateFinish: UpdateFinish(),
+    UpdateCancel: UpdateCancel(),
 }
 """One of each message; those of a run are right after BeginRun(1), the result after the request."""
 
@@ -171,8 +196,9 @@ EXPECTED = {
     State.READY: {
         f"{role} {name}": State.READY
         for role, names in {
-            "bridge": "BatchResult Console ConsoleGap Ping Pong",
-            "controller": "BeginRun BatchRequest Abort EndRun ConsoleAck Ping Pong",
+            "bridge": "BatchResult Console ConsoleGap Ping Pong Settings SettingsAnswer UpdateStatus",
+            "controller": "BeginRun BatchRequest Abort EndRun ConsoleAck Ping Pong GetSettings SetSettings"
+            " Restart UpdateBegin UpdateData UpdateFinish UpdateCancel",
         }.items()
         for name in names.split()
     },
@@ -208,6 +234,11 @@ def test_every_message_in_every_state_is_decided(state: State, role: Role, kind:
         wire.say(Role.CONTROLLER, BeginRun(1, Unclaimed.RESIDUE))
     if kind is BatchResult:
         wire.say(Role.CONTROLLER, EXAMPLES[BatchRequest])
+    if kind in (Settings, SettingsAnswer):
+        wire.say(Role.CONTROLLER, GetSettings())
+    if kind is UpdateData:
+        wire.say(Role.CONTROLLER, EXAMPLES[UpdateBegin])
+        wire.say(Role.BRIDGE, EXAMPLES[UpdateStatus])
     wire.say(role, EXAMPLES[kind])
     assert wire.bridge.state is expected
 
@@ -268,11 +299,11 @@ def test_preamble_comes_once_and_first() -> None:
         (b"\xff\xfd\x2c\xff\xfb\x00\xff\xfd\x00", "it looks like telnet or RFC 2217"),
         (
             b"STMOTA\x02\x00",
-            "the peer speaks version 2.0 of the bridge protocol, this side 1.0: update this side",
+            "the peer speaks version 2.0 of the bridge protocol, this side 1.1: update this side",
         ),
         (
             b"STMOTA\x00\x09",
-            "the peer speaks version 0.9 of the bridge protocol, this side 1.0: update the peer",
+            "the peer speaks version 0.9 of the bridge protocol, this side 1.1: update the peer",
         ),
     ],
 )
@@ -324,8 +355,8 @@ CONVERSATION: tuple[tuple[Role, Message], ...] = (
     (Role.BRIDGE, BatchResult(5, 0, Result(Outcome.DONE, arrivals=(Arrival(1, 30),)))),
     (Role.CONTROLLER, Ping(1)),
     (Role.BRIDGE, Pong(1, 99)),
-    (Role.CONTROLLER, Unknown(0x41, b"new")),
-    (Role.BRIDGE, Unsupported(0x41)),
+    (Role.CONTROLLER, Unknown(0x4E, b"new")),
+    (Role.BRIDGE, Unsupported(0x4E)),
     (Role.BRIDGE, BatchResult(5, 1, Result(Outcome.FAILED, 1, Cause.SILENCE))),
     (Role.CONTROLLER, EndRun(5)),
     (Role.BRIDGE, Console(33, 1, b"new")),
@@ -408,8 +439,8 @@ def test_bridge_takes_frames_up_to_its_largest_batch() -> None:
     wire.say(Role.BRIDGE, replace(GREETING, identity=identity))
     wire.say(Role.CONTROLLER, HELLO)
     wire.say(Role.BRIDGE, Welcome())
-    wire.say(Role.CONTROLLER, Unknown(0x40, bytes(1996)))
-    wire.bridge.receive_data(encode_message(Unknown(0x40, bytes(1997)))[:4])
+    wire.say(Role.CONTROLLER, Unknown(0x4F, bytes(1996)))
+    wire.bridge.receive_data(encode_message(Unknown(0x4F, bytes(1997)))[:4])
     with pytest.raises(RemoteProtocolError, match=r"of 2001 bytes where the most is 2000$"):
         wire.bridge.next_event()
 

@@ -73,6 +73,16 @@ def test_message_numbers_never_change() -> None:
         "CONSOLE": 32,
         "CONSOLE_GAP": 33,
         "CONSOLE_ACK": 34,
+        "GET_SETTINGS": 64,
+        "SETTINGS": 65,
+        "SET_SETTINGS": 66,
+        "SETTINGS_ANSWER": 67,
+        "RESTART": 68,
+        "UPDATE_BEGIN": 80,
+        "UPDATE_STATUS": 81,
+        "UPDATE_DATA": 82,
+        "UPDATE_FINISH": 83,
+        "UPDATE_CANCEL": 84,
     }
 
 
@@ -120,7 +130,7 @@ def test_outcomes_causes_and_close_reasons_never_change() -> None:
 
 
 def test_preamble_never_changes() -> None:
-    assert PREAMBLE == b"STMOTA\x01\x00"
+    assert PREAMBLE == b"STMOTA\x01\x01"
     assert MAGIC == b"STMOTA"
 
 
@@ -134,7 +144,7 @@ def test_preamble_never_changes() -> None:
         (ConsoleGap(0, 0), "a gap of no bytes"),
         (Ping(-1), "Ping: "),
         (Ping(1 << 32), "Ping: "),
-        (Unknown(0x40, bytes(MAX_PAYLOAD + 1)), "a message of 65536 bytes; the most is 65535"),
+        (Unknown(0x4F, bytes(MAX_PAYLOAD + 1)), "a message of 65536 bytes; the most is 65535"),
         (BatchRequest(0, 0, Batch((Wait(0),) * (MAX_STEPS + 1))), "a batch of 1025 steps; the most is 1024"),
         (BatchResult(0, 0, Result(Outcome.DONE, residue=bytes(65))), "a residue of 65 bytes; the most is 64"),
         (BatchResult(0, 0, Result(Outcome.FAILED)), "a failed result names the step and the cause"),

@@ -67,6 +67,24 @@ from stmota_protocol.steps import (
     UnknownStep,
     Wait,
 )
+from stmota_protocol.upkeep import (
+    GetSettings,
+    NetworkRights,
+    Restart,
+    SetSettings,
+    Setting,
+    SettingChange,
+    SettingFlags,
+    Settings,
+    SettingsAnswer,
+    SettingsVerdict,
+    UpdateBegin,
+    UpdateCancel,
+    UpdateData,
+    UpdateFinish,
+    UpdateState,
+    UpdateStatus,
+)
 from stmota_protocol.wire import (
     KNOWN_STEPS,
     MessageType,
@@ -167,8 +185,11 @@ identities = st.builds(
     lines=lines,
     credit=u32,
     max_batch=u32,
-    supported_steps=st.frozensets(u8),
+    supported_steps=st.frozensets(u8).map(lambda numbers: frozenset(sorted(numbers))),  # as it is read: repr
     console_ring=u32,
+    rights=st.integers(0, 255).map(NetworkRights),
+    project=text(32),
+    chip=text(16),
 )
 controller_ids = st.binary(min_size=16, max_size=16)
 last_batches = st.builds(LastBatch, u32, u32, st.sampled_from(Outcome))
@@ -182,6 +203,20 @@ def greetings(draw: st.DrawFn) -> Greeting:
     return Greeting(draw(identities), oldest, following, draw(u64), last_batch, draw(text(64)))
 
 
+flags = st.integers(0, 255)
+sentences = text(200)
+upkeep: st.SearchStrategy[Message] = st.one_of(
+    st.sampled_from([GetSettings(), Restart(), UpdateFinish(), UpdateCancel()]),
+    st.builds(
+        Settings,
+        st.lists(st.builds(Setting, text(15), text(100), flags.map(SettingFlags)), max_size=8).map(tuple),
+    ),
+    st.builds(SetSettings, st.lists(st.builds(SettingChange, text(15), text(100)), max_size=8).map(tuple)),
+    st.builds(SettingsAnswer, st.sampled_from(SettingsVerdict), text(15), sentences),
+    st.builds(UpdateBegin, u32, st.binary(min_size=32, max_size=32)),
+    st.builds(UpdateStatus, st.sampled_from(UpdateState), u32, sentences),
+    st.builds(UpdateData, u32, st.binary(min_size=1, max_size=100)),
+)
 unknown_types = u8.filter(lambda number: number not in set(MessageType))
 messages: st.SearchStrategy[Message] = st.one_of(
     greetings(),
@@ -200,6 +235,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Pong, u32, u64),
     st.builds(Unsupported, u8, u8),
     st.builds(Closing, st.sampled_from(CloseReason) | st.integers(8, 255), text(200)),
+    upkeep,
     st.builds(Unknown, unknown_types, st.binary(max_size=50), u8),
 )
 

@@ -57,6 +57,9 @@ static void greet(bridge_t *bridge, bridge_connection_t *connection)
     greeting->firmware = bridge_span_of(config->firmware);
     greeting->holder = holder(bridge);
     greeting->steps = (bridge_span_t){s_steps, sizeof(s_steps)};
+    greeting->rights = bridge_upkeep_rights(bridge);
+    greeting->project = bridge_span_of(config->project != NULL ? config->project : "");
+    greeting->chip = bridge_span_of(config->chip != NULL ? config->chip->name : "");
     connection->console_seen = greeting->console_next;
     bridge_say(bridge, connection, &message);
 }

@@ -76,7 +76,7 @@ void bridge_close(bridge_t *bridge, bridge_connection_t *connection, uint8_t rea
 static bridge_error_t refuse_preamble(bridge_t *bridge, bridge_connection_t *connection, bridge_error_t error)
 {
     bridge_span_t start = {connection->input, connection->input_length};
-    char text[BRIDGE_MAX_TEXT] = "another version of the bridge protocol; this side speaks 1.0";
+    char text[BRIDGE_MAX_TEXT] = "another version of the bridge protocol; this side speaks 1.1";
     if (error == BRIDGE_ERR_FOREIGN) {
         strcpy(text, "this is no stmota bridge protocol: it looks like ");
         strcat(text, bridge_looks_like(start));

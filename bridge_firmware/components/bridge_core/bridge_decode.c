@@ -32,6 +32,11 @@ static void decode_greeting(bridge_reader_t *reader, bridge_greeting_t *greeting
     greeting->holder = bridge_get_text(reader, BRIDGE_MAX_NAME);
     size_t steps = bridge_get_u8(reader);
     greeting->steps = bridge_get_span(reader, steps);
+    if (reader->at < reader->length) { /* a bridge of 1.0 ends before */
+        greeting->rights = bridge_get_u8(reader);
+        greeting->project = bridge_get_text(reader, BRIDGE_MAX_PROJECT);
+        greeting->chip = bridge_get_text(reader, BRIDGE_MAX_CHIP);
+    }
     bool is_outcome = greeting->last_outcome <= BRIDGE_ABORTED || greeting->last_outcome == BRIDGE_NO_BATCH;
     if (!is_outcome || greeting->console_oldest > greeting->console_next) {
         reader->is_wrong = true;
@@ -180,7 +185,7 @@ bridge_error_t bridge_decode(const bridge_frame_t *frame, bridge_message_t *mess
     bridge_reader_t reader = bridge_reader(frame->payload.data, frame->payload.length);
     if (bridge_is_ours(frame->type, frame->port) &&
         (decode_handshake(&reader, message) || decode_batches(&reader, message) ||
-         decode_consoles(&reader, message))) {
+         decode_consoles(&reader, message) || bridge_get_upkeep(&reader, message))) {
         return bridge_reader_end(&reader);
     }
     message->as.unknown = frame->payload;

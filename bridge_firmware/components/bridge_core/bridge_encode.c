@@ -24,6 +24,9 @@ static void put_greeting(bridge_writer_t *writer, const bridge_greeting_t *greet
     bridge_put_text(writer, greeting->holder, BRIDGE_MAX_NAME);
     bridge_put_u8(writer, (uint8_t)greeting->steps.length);
     bridge_put_span(writer, greeting->steps);
+    bridge_put_u8(writer, greeting->rights);
+    bridge_put_text(writer, greeting->project, BRIDGE_MAX_PROJECT);
+    bridge_put_text(writer, greeting->chip, BRIDGE_MAX_CHIP);
 }
 
 static void put_hello(bridge_writer_t *writer, const bridge_hello_t *hello)
@@ -132,7 +135,8 @@ bridge_error_t bridge_encode(bridge_writer_t *writer, const bridge_message_t *me
     bridge_put_u8(writer, message->type);
     bridge_put_u8(writer, message->port);
     if (!bridge_is_ours(message->type, message->port) ||
-        (!put_handshake(writer, message) && !put_batches(writer, message) && !put_consoles(writer, message))) {
+        (!put_handshake(writer, message) && !put_batches(writer, message) && !put_consoles(writer, message) &&
+         !bridge_put_upkeep(writer, message))) {
         bridge_put_span(writer, message->as.unknown);
     }
     size_t length = writer->at - start - BRIDGE_HEADER_BYTES;

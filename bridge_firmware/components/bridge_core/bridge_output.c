@@ -79,7 +79,7 @@ static bool say_as_controller_hears(bridge_t *bridge, bridge_connection_t *conne
         say_piece(bridge, connection);
         return true;
     }
-    if (say_console(bridge, connection)) {
+    if (bridge_upkeep_say(bridge, connection) || say_console(bridge, connection)) {
         return true;
     }
     if (bridge_port_now_us(bridge->port) >= connection->wrote_us + BRIDGE_KEEP_ALIVE_US) {

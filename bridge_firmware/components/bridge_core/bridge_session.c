@@ -10,6 +10,7 @@ void bridge_leave(bridge_t *bridge, const bridge_connection_t *connection)
     bridge->controller = NULL;
     bridge->gone_us = bridge_port_now_us(bridge->port);
     bridge_edge_leave(&bridge->edge);
+    bridge_upkeep_leave(bridge);
     if (bridge->bulk == BRIDGE_BULK_LAST) {
         bridge_edge_resume(&bridge->edge);
     }
@@ -179,7 +180,7 @@ static bridge_error_t hear_controller(bridge_t *bridge, bridge_connection_t *con
     case BRIDGE_CONSOLE_ACK:
         return hear_ack(bridge, message->as.ack);
     default:
-        return BRIDGE_ERR_RULE;
+        return bridge_upkeep_hear(bridge, message);
     }
 }
 

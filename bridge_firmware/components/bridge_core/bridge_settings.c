@@ -209,6 +209,23 @@ bridge_error_t bridge_settings_get(const bridge_settings_t *settings, const char
     return BRIDGE_OK;
 }
 
+bool bridge_settings_is_secret(const char *key)
+{
+    const field_t *field = find(key);
+    return field != NULL && field->kind == KIND_PASSWORD;
+}
+
+bool bridge_settings_is_same(const bridge_settings_t *one, const bridge_settings_t *other, const char *key)
+{
+    const field_t *field = find(key);
+    char texts[2][BRIDGE_SETTING_BYTES] = {"", ""};
+    if (field != NULL) {
+        show(one, field, texts[0]);
+        show(other, field, texts[1]);
+    }
+    return strcmp(texts[0], texts[1]) == 0;
+}
+
 const char *bridge_settings_key(size_t index)
 {
     return index < FIELDS ? s_fields[index].key : NULL;

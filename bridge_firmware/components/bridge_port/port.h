@@ -85,6 +85,7 @@ void port_storage_open(void);
 /* port_update.c: the firmware on trial that no controller welcomed in time is given up. */
 void port_update_attend(void);
 const char *port_firmware_version(void);
+const char *port_firmware_project(void);
 
 /* port_network.c, port_wifi.c, port_ethernet.c: one of the two last is compiled. */
 typedef enum {

@@ -76,6 +76,9 @@ static void make_config(void)
 {
     s_config.name = s_port.settings.name;
     s_config.firmware = port_firmware_version();
+    s_config.project = port_firmware_project();
+    s_config.chip = s_port.chip;
+    s_config.settings = &s_port.settings;
     s_config.credit = CONFIG_STMOTA_CREDIT;
     s_config.max_batch = CONFIG_STMOTA_MAX_BATCH;
     s_config.console = s_port.settings.console;

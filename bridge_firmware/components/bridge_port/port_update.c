@@ -34,6 +34,11 @@ const char *port_firmware_version(void)
     return esp_app_get_description()->version;
 }
 
+const char *port_firmware_project(void)
+{
+    return esp_app_get_description()->project_name;
+}
+
 static bridge_error_t fails(bridge_error_t error, const char *what, esp_err_t cause)
 {
     snprintf(s_update.trouble, sizeof(s_update.trouble), "%s%s%s", what, cause != ESP_OK ? ": " : "",

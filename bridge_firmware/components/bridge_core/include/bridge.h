@@ -5,6 +5,8 @@
 #pragma once
 
 #include "bridge_edge.h"
+#include "bridge_settings.h"
+#include "bridge_sha256.h"
 
 #define BRIDGE_PARTING 2U /* connections that say their last words; a third makes the oldest of them end */
 #define BRIDGE_CONNECTIONS (1U + BRIDGE_MAX_WAITING + BRIDGE_PARTING)
@@ -24,6 +26,9 @@ typedef struct {
     uint32_t credit;
     uint32_t max_batch; /* BRIDGE_MAX_FRAME at most */
     bridge_uart_t console;
+    const char *project;               /* as an image's description names it; NULL: not told */
+    const bridge_chip_t *chip;         /* NULL: not told, and no settings */
+    const bridge_settings_t *settings; /* what it runs with; NULL: it has none that could be changed */
     /* Memory that is the bridge's from now on. */
     uint8_t *requests; /* BRIDGE_REQUEST_QUEUE_BYTES */
     uint8_t *work;     /* max_batch: the batch in hand */
@@ -86,6 +91,24 @@ typedef enum {
     BRIDGE_BULK_LAST, /* the last result behind a Welcome */
 } bridge_bulk_t;
 
+/* Settings and update: what is under way with the controller, and what is to be said of it. */
+typedef struct {
+    bool is_table_wanted;
+    bool has_answer;
+    bool is_restarting; /* once the answer is said */
+    bool has_status;
+    uint8_t verdict;
+    char key[BRIDGE_MAX_KEY + 1U];
+    bridge_trouble_t trouble; /* the answer's sentence */
+    uint8_t state;            /* bridge_update_state_t */
+    uint32_t length;
+    uint32_t received;
+    uint32_t granted;
+    uint8_t sha256[BRIDGE_SHA256_BYTES]; /* as announced */
+    bridge_sha256_t sum;
+    char text[BRIDGE_MAX_TEXT + 1U]; /* the status's sentence */
+} bridge_upkeep_t;
+
 typedef struct {
     bridge_port_t *port;
     bridge_config_t config;
@@ -108,6 +131,7 @@ typedef struct {
     size_t bulk_at;     /* so much of the frame is in `out`, or was sent */
     size_t bulk_length; /* of the whole frame */
     uint8_t console[BRIDGE_MAX_CONSOLE]; /* on its way from the ring to `out` */
+    bridge_upkeep_t upkeep;
     bool has_unread; /* the controller said something before its Welcome was written */
 } bridge_t;
 

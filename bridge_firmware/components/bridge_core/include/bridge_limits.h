@@ -6,7 +6,7 @@
 #define BRIDGE_HEADER_BYTES 4U           /* length u16, type u8, port u8 */
 #define BRIDGE_PREAMBLE_BYTES 8U         /* "STMOTA", major, minor */
 #define BRIDGE_MAJOR 1U
-#define BRIDGE_MINOR 0U
+#define BRIDGE_MINOR 1U
 #define BRIDGE_MAX_FRAME 65539U          /* what the length field can say, and the header */
 #define BRIDGE_MAX_SMALL_FRAME 1028U     /* R6: every frame before Welcome */
 #define BRIDGE_MAX_RESULT_FRAME 65537U   /* R42: it must fit a Welcome, behind two bytes */
@@ -18,6 +18,14 @@
 #define BRIDGE_MAX_RESIDUE 64U
 #define BRIDGE_MAX_CONSOLE 1024U
 #define BRIDGE_MAX_STEPS 1024U
+#define BRIDGE_MAX_PROJECT 32U
+#define BRIDGE_MAX_CHIP 16U
+#define BRIDGE_MAX_WIRE_KEY 15U          /* of a setting */
+#define BRIDGE_MAX_WIRE_VALUE 100U
+#define BRIDGE_MAX_SETTINGS 64U
+#define BRIDGE_MAX_UPDATE_DATA 1008U
+#define BRIDGE_MAX_UPDATE_AHEAD 16384U   /* R64 */
+#define BRIDGE_SHA256_BYTES 32U
 #define BRIDGE_UNIQUE_ID_BYTES 8U
 #define BRIDGE_BOOT_ID_BYTES 8U
 #define BRIDGE_CONTROLLER_ID_BYTES 16U

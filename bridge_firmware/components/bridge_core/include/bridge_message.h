@@ -24,6 +24,16 @@ typedef enum {
     BRIDGE_CONSOLE = 0x20,
     BRIDGE_CONSOLE_GAP = 0x21,
     BRIDGE_CONSOLE_ACK = 0x22,
+    BRIDGE_GET_SETTINGS = 0x40,
+    BRIDGE_SETTINGS = 0x41,
+    BRIDGE_SET_SETTINGS = 0x42,
+    BRIDGE_SETTINGS_ANSWER = 0x43,
+    BRIDGE_RESTART = 0x44,
+    BRIDGE_UPDATE_BEGIN = 0x50,
+    BRIDGE_UPDATE_STATUS = 0x51,
+    BRIDGE_UPDATE_DATA = 0x52,
+    BRIDGE_UPDATE_FINISH = 0x53,
+    BRIDGE_UPDATE_CANCEL = 0x54,
 } bridge_message_type_t;
 
 typedef enum {
@@ -58,6 +68,31 @@ typedef enum {
     BRIDGE_UNCLAIMED_RESIDUE = 1,
 } bridge_unclaimed_t;
 
+/* What the network may do. */
+enum {
+    BRIDGE_MAY_SETTINGS = 0x01,
+    BRIDGE_MAY_UPDATE = 0x02,
+};
+
+/* Of one setting. */
+enum {
+    BRIDGE_SETTING_IS_SECRET = 0x01,
+    BRIDGE_SETTING_IS_PENDING = 0x02,
+};
+
+typedef enum {
+    BRIDGE_SETTINGS_DONE = 0,
+    BRIDGE_SETTINGS_AFTER_RESTART = 1,
+    BRIDGE_SETTINGS_REFUSED = 2,
+} bridge_verdict_t;
+
+typedef enum {
+    BRIDGE_UPDATE_NONE = 0,
+    BRIDGE_UPDATE_RECEIVING = 1,
+    BRIDGE_UPDATE_WRITTEN = 2,
+    BRIDGE_UPDATE_REFUSED = 3,
+} bridge_update_state_t;
+
 typedef struct {
     uint8_t unique_id[BRIDGE_UNIQUE_ID_BYTES];
     uint8_t boot_id[BRIDGE_BOOT_ID_BYTES];
@@ -75,6 +110,9 @@ typedef struct {
     bridge_span_t firmware;
     bridge_span_t holder;
     bridge_span_t steps;
+    uint8_t rights; /* bits BRIDGE_MAY_… */
+    bridge_span_t project;
+    bridge_span_t chip;
 } bridge_greeting_t;
 
 typedef struct {
@@ -152,6 +190,28 @@ typedef struct {
             uint64_t length;
         } gap;
         uint64_t ack;
+        struct {
+            uint8_t count;
+            bridge_span_t entries; /* as on the wire */
+        } settings; /* Settings, SetSettings */
+        struct {
+            uint8_t verdict;
+            bridge_span_t key;
+            bridge_span_t text;
+        } answer; /* SettingsAnswer */
+        struct {
+            uint32_t length;
+            uint8_t sha256[BRIDGE_SHA256_BYTES];
+        } begin; /* UpdateBegin */
+        struct {
+            uint8_t state;
+            uint32_t granted;
+            bridge_span_t text;
+        } status; /* UpdateStatus */
+        struct {
+            uint32_t offset;
+            bridge_span_t bytes;
+        } data; /* UpdateData */
         bridge_span_t unknown; /* the payload of a message that is not known */
     } as;
 } bridge_message_t;
@@ -164,6 +224,12 @@ bridge_error_t bridge_decode(const bridge_frame_t *frame, bridge_message_t *mess
 
 /* Append the whole frame, or nothing and BRIDGE_ERR_FULL. Texts that are too long are cut. */
 bridge_error_t bridge_encode(bridge_writer_t *writer, const bridge_message_t *message);
+
+/* bridge_wire_upkeep.c: settings, restart, update. Whether the message is one of these. */
+bool bridge_get_upkeep(bridge_reader_t *reader, bridge_message_t *message);
+bool bridge_put_upkeep(bridge_writer_t *writer, const bridge_message_t *message);
+/* One entry of Settings. */
+void bridge_put_setting(bridge_writer_t *writer, bridge_span_t key, bridge_span_t value, uint8_t flags);
 
 /* A result stands in Welcome too. */
 void bridge_get_result(bridge_reader_t *reader, bridge_result_t *result);

@@ -24,6 +24,17 @@ bridge_error_t bridge_handle(bridge_t *bridge, bridge_connection_t *connection, 
 /* The controller is gone (R23). */
 void bridge_leave(bridge_t *bridge, const bridge_connection_t *connection);
 
+/* bridge_upkeep.c: settings, restart, update. BRIDGE_ERR_RULE. */
+bridge_error_t bridge_upkeep_hear(bridge_t *bridge, const bridge_message_t *message);
+/* What the network may do, as Greeting tells it. */
+uint8_t bridge_upkeep_rights(const bridge_t *bridge);
+/* Say what waits to be said; whether there was anything. */
+bool bridge_upkeep_say(bridge_t *bridge, bridge_connection_t *connection);
+/* The controller is gone (R67). */
+void bridge_upkeep_leave(bridge_t *bridge);
+/* bridge_update.c */
+bridge_error_t bridge_update_hear(bridge_t *bridge, const bridge_message_t *message);
+
 static inline void bridge_earliest(uint64_t *wake_us, uint64_t at_us)
 {
     *wake_us = at_us < *wake_us ? at_us : *wake_us;

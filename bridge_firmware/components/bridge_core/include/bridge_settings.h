@@ -10,7 +10,7 @@
 #define BRIDGE_MAX_SSID 32U      /* IEEE 802.11 */
 #define BRIDGE_MAX_PASSWORD 64U  /* 8 to 63 characters, or 64 hex digits of the key itself */
 #define BRIDGE_SETTING_BYTES 72U /* the longest value's text and its end */
-#define BRIDGE_TROUBLE_BYTES 200U
+#define BRIDGE_TROUBLE_BYTES (BRIDGE_MAX_TEXT + 1U)
 
 typedef struct {
     char name[BRIDGE_MAX_NAME + 1U];
@@ -42,6 +42,10 @@ bridge_error_t bridge_settings_set(bridge_settings_t *settings, const bridge_chi
 /* Its text, to be shown: of a password only whether there is one. `text` takes BRIDGE_SETTING_BYTES.
  * BRIDGE_ERR_UNKNOWN: no such key. */
 bridge_error_t bridge_settings_get(const bridge_settings_t *settings, const char *key, char *text);
+/* Whether its value is never shown. */
+bool bridge_settings_is_secret(const char *key);
+/* Whether its value is the same in both. */
+bool bridge_settings_is_same(const bridge_settings_t *one, const bridge_settings_t *other, const char *key);
 /* Whether they go together: no pin twice. BRIDGE_ERR_MALFORMED: they do not. */
 bridge_error_t bridge_settings_check(const bridge_settings_t *settings, bridge_trouble_t *trouble);
 
