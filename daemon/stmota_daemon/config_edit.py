@@ -10,7 +10,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from stmota_daemon.config import BadConfig, read_config
-from stmota_daemon.private_files import make_private_dir, write_atomically
+from stmota_daemon.private_files import make_private_dir
+from stmota_edge.atomic_file import write_atomically
 from stmota_protocol.api import AddBridge, NetworkPlace
 
 

@@ -31,7 +31,7 @@ def instance_name(identity: EdgeIdentity) -> str:
     return identity.name.encode()[:room].decode(errors="ignore") + suffix
 
 
-def service_info(identity: EdgeIdentity, host: str, port: int) -> ServiceInfo:
+def service_info(identity: EdgeIdentity, host: str, port: int, *, is_secured: bool = False) -> ServiceInfo:
     """What is announced for a bridge that listens at `host`, an address; the unspecified one means all."""
     bridge_id = identity.unique_id.hex()
     texts = {
@@ -39,7 +39,7 @@ def service_info(identity: EdgeIdentity, host: str, port: int) -> ServiceInfo:
         "id": bridge_id,
         "protocol": f"{MAJOR}.{MINOR}",
         "firmware": identity.firmware,
-        "secure": "0",
+        "secure": "1" if is_secured else "0",
     }
     return ServiceInfo(
         MDNS_SERVICE,
@@ -52,13 +52,16 @@ def service_info(identity: EdgeIdentity, host: str, port: int) -> ServiceInfo:
 
 
 @asynccontextmanager
-async def announced(identity: EdgeIdentity, host: str, port: int) -> AsyncGenerator[None, None]:
+async def announced(
+    identity: EdgeIdentity, host: str, port: int, *, is_secured: bool = False
+) -> AsyncGenerator[None, None]:
     """Announce a bridge that listens at `host` (an address) and `port` while the body runs.
 
     On the loopback interface only, when it listens there. Where multicast does not work, a warning is
     logged, and the body runs all the same.
     """
-    zeroconf = await trio.to_thread.run_sync(_announce, service_info(identity, host, port), host)
+    info = service_info(identity, host, port, is_secured=is_secured)
+    zeroconf = await trio.to_thread.run_sync(_announce, info, host)
     try:
         yield
     finally:

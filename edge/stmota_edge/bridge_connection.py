@@ -4,6 +4,7 @@ from collections import deque
 
 import trio
 
+from stmota_edge.bridge_security import BridgeSecurity
 from stmota_edge.controller_seat import ControllerSeat, Sitter
 from stmota_edge.edge import Edge, Ticket
 from stmota_edge.pump import Ending, Pump, Talker
@@ -27,6 +28,7 @@ from stmota_protocol.messages import (
     Pong,
     Welcome,
 )
+from stmota_protocol.secure_messages import SecureInstall, SecureRequest
 from stmota_protocol.upkeep import FromController
 
 CONSOLE_WINDOW_BYTES = 16 * 1024
@@ -44,12 +46,15 @@ class BridgeConnection(Talker, Sitter):
         seat: ControllerSeat,
         greeting: Greeting,
         upkeep: SoftUpkeep,
+        security: BridgeSecurity,
     ) -> None:
         self.controller_id = b""
         self.name = ""
         self._edge = edge
         self._seat = seat
         self._upkeep = upkeep
+        self._security = security
+        self._is_tls = isinstance(stream, trio.SSLStream)
         self._pump = Pump(stream, Connection(Role.BRIDGE), self)
         self._pump.say(greeting)
         self._results: deque[BatchResult] = deque()
@@ -68,9 +73,9 @@ class BridgeConnection(Talker, Sitter):
         """Whether it has not got beyond its hello, and does not end."""
         return self._pump.connection.state is not State.READY and self._pump.ending is None
 
-    async def serve(self) -> Ending:
+    async def serve(self, hello_within_s: float = HELLO_WITHIN_S) -> Ending:
         """Talk until the end; return how it ended. The stream is closed then."""
-        self._pump.limit(HELLO_WITHIN_S, f"no hello within {HELLO_WITHIN_S:.0f} s")
+        self._pump.limit(hello_within_s, f"no hello within {HELLO_WITHIN_S:.0f} s")
         try:
             return await self._pump.run()
         finally:
@@ -94,6 +99,8 @@ class BridgeConnection(Talker, Sitter):
         match message:
             case Hello():
                 self._claim(message)
+            case SecureRequest() | SecureInstall():
+                self._security.answer(message, self._is_tls, self._pump.say)
             case BeginRun():
                 self._newest_run = message.run
                 self._edge.begin_run(message.unclaimed)

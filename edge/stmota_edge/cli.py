@@ -1,5 +1,6 @@
 """`stmota bridge serve`: a serial port of this machine becomes a bridge on the network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ HELP_NO_MDNS = "Do not announce it: daemons need its address (stmota bridge add 
 HELP_SETTINGS = "Let the network change name and console (stmota bridge settings); they are kept in FILE."
 HELP_CONSOLE = "How the board's application talks, until a daemon says otherwise."
 
+HELP_WINDOW = "For so long after the start a daemon may secure it (stmota bridge secure NAME); 0: never."
+HELP_INSECURE = "Forget the key and certificates of secure mode first: the way back from it."
+
 
 def serve(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call the bridge.")],
@@ -27,6 +31,10 @@ def serve(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     console: Annotated[str, typer.Option("--console", metavar="SETTINGS", help=HELP_CONSOLE)] = "115200 8N1",
     settings: Annotated[Path | None, typer.Option("--settings", metavar="FILE", help=HELP_SETTINGS)] = None,
     no_mdns: Annotated[bool, typer.Option("--no-mdns", help=HELP_NO_MDNS)] = False,
+    secure_window: Annotated[
+        float, typer.Option("--secure-window", metavar="SECONDS", min=0, help=HELP_WINDOW)
+    ] = 300,
+    insecure: Annotated[bool, typer.Option("--insecure", help=HELP_INSECURE)] = False,
 ) -> None:
     """Make a serial port a bridge on the network.
 
@@ -42,6 +50,7 @@ def serve(  # noqa: PLR0913, PLR0917 - typer makes an option of each
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    order = replace(order, secure_window_s=secure_window, forgets_security=insecure)
     try:
         run_bridge(order)
     except PortUnsupported as error:

@@ -225,8 +225,7 @@ class Pump:
                 await self._stream.send_eof()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._scope.cancel()
-        else:
-            self._scope.cancel()
+        # TLS has no half-close: the peer closes on our Closing, or `LAST_WORDS_S` are over.
 
     async def _part(self, last_words: Closing) -> None:
         """Close the stream; say why where nobody did and no message is half written."""

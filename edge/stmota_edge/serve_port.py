@@ -13,9 +13,12 @@ from stmota_edge.errors import EdgeError, PortUnsupported
 from stmota_edge.executor import Executor
 from stmota_edge.listen import ListenAddress, is_loopback
 from stmota_edge.open_port import PortAddress, open_executor, unique_id_of
+from stmota_edge.secure_mode import SecureMode
 from stmota_edge.soft_bridge import SoftBridge
 from stmota_edge.soft_settings import SoftSettings, SoftUpkeep, checked_name, load_settings
 from stmota_edge.wiring import Wiring
+from stmota_protocol.limits import SECURE_WINDOW_S
+from stmota_protocol.places import state_dir
 from stmota_protocol.steps import UartSettings
 from stmota_protocol.uart_text import parse_uart
 
@@ -34,6 +37,10 @@ class ServeOrder:
     is_announced: bool = True
     settings_file: Path | None = None
     """Where the settings are kept that the network may change; None: it may change none."""
+    secure_window_s: float = SECURE_WINDOW_S
+    """How long after its start the bridge may be secured."""
+    forgets_security: bool = False
+    """Whether key and certificates of secure mode are forgotten first."""
 
     @staticmethod
     def parse(  # noqa: PLR0913 - the command's options
@@ -99,14 +106,19 @@ async def _serve(order: ServeOrder) -> None:
     executor = await open_executor(order.port)
     listen: ListenAddress | None = order.listen
     try:
+        unique_id = unique_id_of(order.port.url)
+        # Before the loop: a restart that the network asks for is no power-up, and opens no window.
+        secure_mode = _secure_mode(order, unique_id)
         while listen is not None:
-            listen = await _serve_once(order, listen, executor)
+            listen = await _serve_once(order, listen, executor, secure_mode)
     finally:
         with trio.move_on_after(CLOSE_WITHIN_S, shield=True):
             await executor.aclose()
 
 
-async def _serve_once(order: ServeOrder, listen: ListenAddress, executor: Executor) -> ListenAddress | None:
+async def _serve_once(
+    order: ServeOrder, listen: ListenAddress, executor: Executor, secure_mode: SecureMode
+) -> ListenAddress | None:
     """Until cancelled, or told to restart: then where to listen again. Raises `EdgeError` or OSError."""
     upkeep = _upkeep(order)
     listeners = await _listen(listen)
@@ -117,7 +129,9 @@ async def _serve_once(order: ServeOrder, listen: ListenAddress, executor: Execut
         unique_id=unique_id_of(order.port.url),
         console=running.console,
         upkeep=upkeep,
+        secure_mode=secure_mode,
     )
+    port = listen.port
     failure: EdgeError | None = None
     async with trio.open_nursery() as nursery:
         try:
@@ -143,6 +157,21 @@ def _upkeep(order: ServeOrder) -> SoftUpkeep:
         raise OSError(str(error)) from error
 
 
+def _secure_mode(order: ServeOrder, unique_id: bytes) -> SecureMode:
+    """Return the bridge's key and certificates, as far as there are any. Raises OSError."""
+    file = state_dir() / "bridges" / f"{unique_id.hex()}.pem"
+    if order.forgets_security and file.exists():
+        file.unlink()
+        _say(order.name, "has forgotten its key and certificates: it is not in secure mode any more")
+    return SecureMode(file, unique_id, lambda text: _say(order.name, text), order.secure_window_s)
+
+
+def _say(name: str, text: str) -> None:
+    """Show a line on the bridge's console."""
+    sys.stdout.write(f"{name}: {text}\n")
+    sys.stdout.flush()
+
+
 async def _listen(address: ListenAddress) -> list[trio.SocketListener]:
     """Raises OSError, with the address in it."""
     try:
@@ -164,15 +193,18 @@ async def _tell(
     for listener in listeners:
         host, port = listener.socket.getsockname()[:2]
         sys.stdout.write(f"{bridge.identity.name} listening on {ListenAddress(host, port)}\n")
-        if not is_loopback(host):
+        if not is_loopback(host) and not bridge.security.is_secured:
             sys.stderr.write(
                 f"warning: whoever reaches {ListenAddress(host, port)} can flash this board: "
                 "this bridge is not secured\n"
             )
     sys.stdout.flush()
     task_status.started()
-    async with AsyncExitStack() as stack:
-        for listener in listeners if is_announced else ():
-            host, port = listener.socket.getsockname()[:2]
-            await stack.enter_async_context(announced(bridge.identity, host, port))
-        await trio.sleep_forever()
+    while True:
+        secured = bridge.secured = trio.Event()
+        async with AsyncExitStack() as stack:
+            for listener in listeners if is_announced else ():
+                host, port = listener.socket.getsockname()[:2]
+                is_secured = bridge.security.is_secured
+                await stack.enter_async_context(announced(bridge.identity, host, port, is_secured=is_secured))
+            await secured.wait()

@@ -5,6 +5,7 @@ import logging
 import trio
 
 from stmota_edge.bridge_connection import BridgeConnection
+from stmota_edge.bridge_security import BridgeSecurity, KeepsKeys
 from stmota_edge.controller_seat import ControllerSeat
 from stmota_edge.edge import Edge, EdgeOwner, Ticket
 from stmota_edge.errors import EdgeError
@@ -12,8 +13,9 @@ from stmota_edge.executor import AsyncExecutor, Executor
 from stmota_edge.identity import DEFAULT_CREDIT_BYTES, DEFAULT_MAX_BATCH_BYTES, edge_identity
 from stmota_edge.port import AsyncPort
 from stmota_edge.pump import LAST_WORDS_S
+from stmota_edge.secure_door import SECURED_TEXT
 from stmota_edge.soft_settings import SoftSettings, SoftUpkeep
-from stmota_protocol.limits import MAX_WAITING_CONNECTIONS, SAFE_LINES_AFTER_S
+from stmota_protocol.limits import HELLO_WITHIN_S, MAX_WAITING_CONNECTIONS, SAFE_LINES_AFTER_S
 from stmota_protocol.messages import BatchResult, CloseReason, Greeting
 from stmota_protocol.steps import Result, UartSettings
 
@@ -34,6 +36,7 @@ class SoftBridge(EdgeOwner):
         max_batch: int = DEFAULT_MAX_BATCH_BYTES,
         console: UartSettings | None = None,
         upkeep: SoftUpkeep | None = None,
+        secure_mode: KeepsKeys | None = None,
     ) -> None:
         executor = AsyncExecutor(port) if isinstance(port, AsyncPort) else port
         self._edge = Edge(executor, self, console=console)
@@ -41,6 +44,9 @@ class SoftBridge(EdgeOwner):
         self._seat = ControllerSeat(self._edge.now_us, self._edge.leave)
         self._connections: set[BridgeConnection] = set()
         self._somebody_left = trio.Event()
+        self.security = BridgeSecurity(secure_mode, self._secured)
+        self.secured = trio.Event()
+        """Certificates were installed."""
         self.identity = edge_identity(
             name=name,
             unique_id=unique_id,
@@ -86,18 +92,38 @@ class SoftBridge(EdgeOwner):
 
         A stranger's garbage or silence ends this connection and disturbs nothing else.
         """
-        connection = BridgeConnection(stream, self._edge, self._seat, self._greeting(), self.upkeep)
-        if sum(one.is_stranger for one in self._connections) >= MAX_WAITING_CONNECTIONS:
+        began_s = trio.current_time()
+        is_one_too_many = self._waiting() >= MAX_WAITING_CONNECTIONS
+        if is_one_too_many and self.security.is_secured:
+            await trio.aclose_forcefully(stream)
+            return
+        admitted = await self.security.admit(stream)
+        if admitted is None:
+            return
+        connection = BridgeConnection(
+            admitted, self._edge, self._seat, self._greeting(), self.upkeep, self.security
+        )
+        if is_one_too_many:
             connection.displace(CloseReason.TOO_MANY, "too many connections wait for a hello")
         self._connections.add(connection)
         try:
-            ending = await connection.serve()
+            ending = await connection.serve(began_s + HELLO_WITHIN_S - trio.current_time())
         finally:
             self._connections.discard(connection)
             self._somebody_left.set()
         # Daemons look at bridges all the time, without a hello: that is no news.
         level = logging.INFO if connection.controller_id else logging.DEBUG
         logger.log(level, "connection of %r ended: %s", connection.name, ending.text)
+
+    def _waiting(self) -> int:
+        """Connections that count for R13."""
+        return self.security.handshakes + sum(one.is_stranger for one in self._connections)
+
+    def _secured(self) -> None:
+        """Certificates are new: whoever is here came by the old ones, or by none."""
+        for connection in self._connections:
+            connection.displace(CloseReason.SECURED, SECURED_TEXT)
+        self.secured.set()
 
     def _greeting(self) -> Greeting:
         ring, seat = self._edge.ring, self._seat

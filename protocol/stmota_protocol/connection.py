@@ -220,7 +220,7 @@ class Connection:
         self._buffer.clear()
 
     def _max_frame(self) -> int:
-        if self.greeting is None or self._state is State.AWAIT_HELLO:
+        if self.greeting is None or self._state in (State.AWAIT_HELLO, State.AWAIT_SECURE):
             return MAX_SMALL_FRAME
         if self.role is Role.CONTROLLER:
             return MAX_FRAME

@@ -6,6 +6,7 @@ The rules:
   Busy. Each state up to READY is named after the message that comes next, so both sides are in the same
   state until READY, and one table serves both: what the owner of a turn may send is what its peer may
   receive.
+- Instead of a Hello the controller may ask for secure mode; the bridge's answer gives the turn back.
 - Busy gives the turn back: another Hello may follow.
 - In READY both sides talk at will; the order of runs, batches and console is kept in `run_ledger.py` and
   `console_ledger.py`, of settings and update in `upkeep_ledger.py`.
@@ -39,6 +40,7 @@ from stmota_protocol.messages import (
     Unsupported,
     Welcome,
 )
+from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
 from stmota_protocol.upkeep import (
     GetSettings,
     Restart,
@@ -76,6 +78,8 @@ class State(Enum):
     """The controller's turn."""
     AWAIT_WELCOME = "await welcome"
     """The bridge's turn: Welcome or Busy."""
+    AWAIT_SECURE = "await secure"
+    """The bridge's turn: SecureCsr or SecureAnswer."""
     READY = "ready"
     CLOSED = "closed"
     """Closing was said or heard, or the peer closed between two messages."""
@@ -83,7 +87,7 @@ class State(Enum):
     """The peer broke the protocol."""
 
 
-LIVE = (State.AWAIT_GREETING, State.AWAIT_HELLO, State.AWAIT_WELCOME, State.READY)
+LIVE = (State.AWAIT_GREETING, State.AWAIT_HELLO, State.AWAIT_WELCOME, State.AWAIT_SECURE, State.READY)
 
 Turn: TypeAlias = tuple[Role, type[Message]]
 
@@ -116,9 +120,20 @@ _READY_FROM: dict[Role, tuple[type[Message], ...]] = {
 
 TABLE: dict[State, dict[Turn, State]] = {
     State.AWAIT_GREETING: _row(State.AWAIT_GREETING, {(_B, Greeting): State.AWAIT_HELLO}),
-    State.AWAIT_HELLO: _row(State.AWAIT_HELLO, {(_C, Hello): State.AWAIT_WELCOME}),
+    State.AWAIT_HELLO: _row(
+        State.AWAIT_HELLO,
+        {
+            (_C, Hello): State.AWAIT_WELCOME,
+            (_C, SecureRequest): State.AWAIT_SECURE,
+            (_C, SecureInstall): State.AWAIT_SECURE,
+        },
+    ),
     State.AWAIT_WELCOME: _row(
         State.AWAIT_WELCOME, {(_B, Welcome): State.READY, (_B, Busy): State.AWAIT_HELLO}
+    ),
+    State.AWAIT_SECURE: _row(
+        State.AWAIT_SECURE,
+        {(_B, SecureCsr): State.AWAIT_HELLO, (_B, SecureAnswer): State.AWAIT_HELLO},
     ),
     State.READY: _row(
         State.READY, {(role, kind): State.READY for role in Role for kind in _READY_FROM[role]}

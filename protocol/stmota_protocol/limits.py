@@ -36,6 +36,8 @@ MAX_UPDATE_DATA = 1008
 MAX_UPDATE_AHEAD = 16 * 1024
 """What a bridge grants beyond what it has written: no more of an image stands before a batch."""
 SHA256_BYTES = 32
+MAX_CERTIFICATE_BYTES = 500
+"""Of a certificate or a request in DER: with P-256 they have some 300 to 450, and two fit a small frame."""
 
 UNIQUE_ID_BYTES = 8
 BOOT_ID_BYTES = 8
@@ -50,6 +52,8 @@ HELLO_WITHIN_S = 5.0
 """A connection that has not said hello by then is closed: a few round trips of a bad link."""
 MAX_WAITING_CONNECTIONS = 4
 """Connections before Welcome. They never hold the controller's place."""
+SECURE_WINDOW_S = 300.0
+"""After power-up, and after the console opened it: for walking from the bridge to a keyboard."""
 SAFE_LINES_AFTER_S = 10.0
 """Lines go to their safe levels when no controller came back for this long."""
 ECHO_WITHIN_US = 50_000

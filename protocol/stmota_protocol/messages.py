@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum, unique
 from typing import TypeAlias
 
+from stmota_protocol.secure_messages import SecureMessage
 from stmota_protocol.steps import Batch, EdgeIdentity, Outcome, Result, Unclaimed
 from stmota_protocol.upkeep import Upkeep
 
@@ -193,6 +194,8 @@ class CloseReason(IntEnum):
     """Too many connections wait for a hello."""
     TOO_SLOW = 7
     """No hello in time, or no sign of life in time."""
+    SECURED = 8
+    """The bridge is in secure mode: it speaks TLS only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,5 +234,6 @@ Message: TypeAlias = (
     | Unsupported
     | Closing
     | Upkeep
+    | SecureMessage
     | Unknown
 )

@@ -26,6 +26,7 @@ from stmota_protocol.messages import (
     Unsupported,
     Welcome,
 )
+from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
 from stmota_protocol.steps import MAX_STEPS, Batch, Unclaimed
 from stmota_protocol.wire_fields import FieldReader, cut_text_field, known
 from stmota_protocol.wire_handshake import (
@@ -40,6 +41,7 @@ from stmota_protocol.wire_handshake import (
 )
 from stmota_protocol.wire_numbers import MessageType
 from stmota_protocol.wire_results import decode_batch_result, encode_batch_result
+from stmota_protocol.wire_secure import SECURE_DECODERS, encode_secure
 from stmota_protocol.wire_steps import decode_steps, encode_steps
 from stmota_protocol.wire_upkeep import UPKEEP_DECODERS, encode_upkeep
 
@@ -65,20 +67,19 @@ def encode_payload(message: Message) -> tuple[int, bytes]:
             return MessageType.BATCH_RESULT, encode_batch_result(message)
         case Console():
             return MessageType.CONSOLE, _console(message)
-        case Greeting() | Hello() | Welcome() | Busy():
+        case Greeting() | Hello() | Welcome() | Busy() | Closing():
             return _encode_handshake(message)
-        case Closing():
-            text = cut_text_field(message.text, MAX_TEXT_BYTES)
-            return MessageType.CLOSING, ONE_BYTE.pack(message.reason) + text
         case Unknown():
             return message.message_type, message.payload
         case Ping() | Pong() | Unsupported() | BeginRun() | Abort() | EndRun() | ConsoleGap() | ConsoleAck():
             return _encode_fixed(message)
+        case SecureRequest() | SecureCsr() | SecureInstall() | SecureAnswer():
+            return encode_secure(message)
         case _:
             return encode_upkeep(message)
 
 
-def _encode_handshake(message: Greeting | Hello | Welcome | Busy) -> tuple[int, bytes]:
+def _encode_handshake(message: Greeting | Hello | Welcome | Busy | Closing) -> tuple[int, bytes]:
     match message:
         case Greeting():
             return MessageType.GREETING, encode_greeting(message)
@@ -88,6 +89,9 @@ def _encode_handshake(message: Greeting | Hello | Welcome | Busy) -> tuple[int, 
             return MessageType.WELCOME, encode_welcome(message)
         case Busy():
             return MessageType.BUSY, encode_busy(message)
+        case Closing():
+            text = cut_text_field(message.text, MAX_TEXT_BYTES)
+            return MessageType.CLOSING, ONE_BYTE.pack(message.reason) + text
 
 
 def _encode_fixed(
@@ -107,10 +111,7 @@ def _encode_fixed(
         case EndRun():
             return MessageType.END_RUN, RUN.pack(message.run)
         case ConsoleGap():
-            if not message.length:
-                text = "a gap of no bytes"
-                raise ValueError(text)
-            return MessageType.CONSOLE_GAP, CONSOLE_GAP.pack(message.position, message.length)
+            return MessageType.CONSOLE_GAP, _console_gap(message)
         case ConsoleAck():
             return MessageType.CONSOLE_ACK, CONSOLE_ACK.pack(message.position)
 
@@ -143,6 +144,13 @@ def _console(message: Console) -> bytes:
         text = f"console data of {length} bytes; 1 to {MAX_CONSOLE_DATA} are possible"
         raise ValueError(text)
     return CONSOLE.pack(message.position, message.at_us, length) + message.data
+
+
+def _console_gap(message: ConsoleGap) -> bytes:
+    if not message.length:
+        text = "a gap of no bytes"
+        raise ValueError(text)
+    return CONSOLE_GAP.pack(message.position, message.length)
 
 
 def _decode_console(payload: bytes, port: int) -> Console:
@@ -194,5 +202,6 @@ DECODERS: dict[int, Callable[[bytes, int], Message]] = {
     MessageType.CONSOLE_GAP: _decode_gap,
     MessageType.CONSOLE_ACK: _plain(ConsoleAck, CONSOLE_ACK),
     **UPKEEP_DECODERS,
+    **SECURE_DECODERS,
 }
 """How to read each message's payload: (payload, port) to message; raises `Malformed`."""

@@ -8,7 +8,7 @@ class MessageType(IntEnum):
     """Wire numbers of the messages. Append only; 0 is never used.
 
     Reserved: the rest of 0x40-0x4F for settings, of 0x50-0x5F for update of the bridge's firmware,
-    0x60-0x6F provisioning of secure mode; 0xF0-0xFF are for experiments and never assigned.
+    the rest of 0x60-0x6F for secure mode; 0xF0-0xFF are for experiments and never assigned.
     """
 
     GREETING = 0x01
@@ -37,6 +37,10 @@ class MessageType(IntEnum):
     UPDATE_DATA = 0x52
     UPDATE_FINISH = 0x53
     UPDATE_CANCEL = 0x54
+    SECURE_REQUEST = 0x60
+    SECURE_CSR = 0x61
+    SECURE_INSTALL = 0x62
+    SECURE_ANSWER = 0x63
 
 
 PORT_BOUND = frozenset(int(number) for number in MessageType if number >= MessageType.BEGIN_RUN)

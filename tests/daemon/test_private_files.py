@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from stmota_daemon.errors import NotPrivate
 from stmota_daemon.peer_text import cleaned
-from stmota_daemon.private_files import make_private_dir, write_atomically
+from stmota_daemon.private_files import make_private_dir
+from stmota_edge.atomic_file import write_atomically
 
 
 def test_a_private_directory_is_made_and_found_again(tmp_path: Path) -> None:

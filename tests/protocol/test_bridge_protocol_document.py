@@ -6,7 +6,15 @@ from struct import Struct
 
 import pytest
 
-from stmota_protocol import limits, wire_handshake, wire_messages, wire_results, wire_steps, wire_upkeep
+from stmota_protocol import (
+    limits,
+    wire_handshake,
+    wire_messages,
+    wire_results,
+    wire_secure,
+    wire_steps,
+    wire_upkeep,
+)
 from stmota_protocol.connection import Connection, Role
 from stmota_protocol.connection_states import diagram
 from stmota_protocol.frames import PREAMBLE
@@ -120,6 +128,10 @@ FIXED: dict[str, Struct | None] = {
     "### 0x52 UpdateData": wire_upkeep.UPDATE_DATA,
     "### 0x53 UpdateFinish": None,
     "### 0x54 UpdateCancel": None,
+    "### 0x60 SecureRequest": None,
+    "### 0x61 SecureCsr": wire_secure.LENGTH,
+    "### 0x62 SecureInstall": wire_secure.LENGTH,
+    "### 0x63 SecureAnswer": wire_secure.OUTCOME,
     "#### Step 0x01 Send": None,
     "#### Step 0x02 Expect": wire_steps.EXPECT,
     "#### Step 0x03 Receive": wire_steps.RECEIVE,
@@ -200,6 +212,8 @@ def test_charge_formula() -> None:
         f"no byte came for {limits.DEAD_PEER_S:.0f} s",
         f"no controller was welcomed for {limits.SAFE_LINES_AFTER_S:.0f} s",
         f"within {limits.ECHO_WITHIN_US // 1000} ms of the last stop bit",
+        f"length, 1 to {limits.MAX_CERTIFICATE_BYTES} |",
+        f"*window* of {limits.SECURE_WINDOW_S:.0f} s",
         f"bytes to skip, at most {limits.MAX_SKIP} ",
         f"length, 1 to {limits.MAX_CONSOLE_DATA} ",
         f"count of steps, at most {MAX_STEPS} ",
@@ -295,4 +309,4 @@ def spoken() -> str:
 
 
 def test_worked_example_is_what_two_cores_say() -> None:
-    assert block("text", "## 7. A worked example") == spoken()
+    assert block("text", "## 8. A worked example") == spoken()

@@ -40,6 +40,7 @@ from stmota_protocol.messages import (
     Unsupported,
     Welcome,
 )
+from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
 from stmota_protocol.steps import (
     Arrival,
     Batch,
@@ -143,6 +144,9 @@ def wire_in(state: State) -> Wire:
         if wire.bridge.state is state:
             break
         wire.say(role, message)
+    if state is State.AWAIT_SECURE:
+        wire = wire_in(State.AWAIT_HELLO)
+        wire.say(Role.CONTROLLER, SecureRequest("desk"))
     assert wire.bridge.state is state
     return wire
 
@@ -186,12 +190,24 @@ EXAMPLES: dict[type[Message], Message] = {
     UpdateData: UpdateData(0, b"x"),
     UpdateFinish: UpdateFinish(),
     UpdateCancel: UpdateCancel(),
+    SecureRequest: SecureRequest("desk"),
+    SecureCsr: SecureCsr(b"csr"),
+    SecureInstall: SecureInstall(b"certificate", b"ca"),
+    SecureAnswer: SecureAnswer(True, "done"),
 }
 """One of each message; those of a run are right after BeginRun(1), the result after the request."""
 
 EXPECTED = {
     State.AWAIT_GREETING: {"bridge Greeting": State.AWAIT_HELLO},
-    State.AWAIT_HELLO: {"controller Hello": State.AWAIT_WELCOME},
+    State.AWAIT_HELLO: {
+        "controller Hello": State.AWAIT_WELCOME,
+        "controller SecureRequest": State.AWAIT_SECURE,
+        "controller SecureInstall": State.AWAIT_SECURE,
+    },
+    State.AWAIT_SECURE: {
+        "bridge SecureCsr": State.AWAIT_HELLO,
+        "bridge SecureAnswer": State.AWAIT_HELLO,
+    },
     State.AWAIT_WELCOME: {"bridge Welcome": State.READY, "bridge Busy": State.AWAIT_HELLO},
     State.READY: {
         f"{role} {name}": State.READY

@@ -83,6 +83,10 @@ def test_message_numbers_never_change() -> None:
         "UPDATE_DATA": 82,
         "UPDATE_FINISH": 83,
         "UPDATE_CANCEL": 84,
+        "SECURE_REQUEST": 96,
+        "SECURE_CSR": 97,
+        "SECURE_INSTALL": 98,
+        "SECURE_ANSWER": 99,
     }
 
 
@@ -126,6 +130,7 @@ def test_outcomes_causes_and_close_reasons_never_change() -> None:
         ("VERSION", 5),
         ("TOO_MANY", 6),
         ("TOO_SLOW", 7),
+        ("SECURED", 8),
     ]
 
 

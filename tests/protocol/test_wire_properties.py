@@ -37,6 +37,7 @@ from stmota_protocol.messages import (
     Unsupported,
     Welcome,
 )
+from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
 from stmota_protocol.steps import (
     MAX_RESIDUE,
     Arrival,
@@ -217,6 +218,7 @@ upkeep: st.SearchStrategy[Message] = st.one_of(
     st.builds(UpdateStatus, st.sampled_from(UpdateState), u32, sentences),
     st.builds(UpdateData, u32, st.binary(min_size=1, max_size=100)),
 )
+certificates = st.binary(min_size=1, max_size=500)
 unknown_types = u8.filter(lambda number: number not in set(MessageType))
 messages: st.SearchStrategy[Message] = st.one_of(
     greetings(),
@@ -234,7 +236,11 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Ping, u32),
     st.builds(Pong, u32, u64),
     st.builds(Unsupported, u8, u8),
-    st.builds(Closing, st.sampled_from(CloseReason) | st.integers(8, 255), text(200)),
+    st.builds(Closing, st.sampled_from(CloseReason) | st.integers(9, 255), text(200)),
+    st.builds(SecureRequest, text(64)),
+    st.builds(SecureCsr, certificates),
+    st.builds(SecureInstall, certificates, certificates),
+    st.builds(SecureAnswer, st.booleans(), text(200)),
     upkeep,
     st.builds(Unknown, unknown_types, st.binary(max_size=50), u8),
 )
