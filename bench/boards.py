@@ -108,7 +108,7 @@ def _flash_all(
     client: Client, daemon: Running, boards: Running, count: int, length: int
 ) -> tuple[list[Job], Use]:
     firmware = client.upload_firmware(make_image(length))
-    options = FlashOptions(files=(FlashFile(firmware=firmware, filename="bench.bin"),), baud=BAUD)
+    options = FlashOptions(files=(FlashFile(firmware=firmware, filename="bench.bin"),), baud=BAUD, full=True)
     idle_bytes = most_bytes = daemon.resident_bytes
     cpu_s, boards_cpu_s, began_s = daemon.cpu_s, boards.cpu_s, time.monotonic()
     jobs = [

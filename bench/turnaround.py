@@ -55,7 +55,7 @@ def _flash_samples(stage: Stage, chip: str, baud: int, rtt_ms: int) -> list[floa
 async def _flash(address: BridgeAddress, baud: int) -> list[tuple[Batch, Result]]:
     async with open_bridge_link(address, CONTROLLER_ID, "bench") as link:
         watched = _WatchedLink(link)
-        options = FlashOptions(files=BENCH_FILES, baud=baud, verify=False)
+        options = FlashOptions(files=BENCH_FILES, baud=baud, verify=False, full=True)
         await flash(BenchBoard(watched), NoReport(), [make_image(64 * KIB)], options)
     return watched.pairs
 

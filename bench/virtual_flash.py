@@ -104,7 +104,7 @@ async def _measure(wanted: VirtualFlash) -> Measured:
 
 async def _flash_over(link: Link, board: VirtualBoard, image: bytes, wanted: VirtualFlash) -> Measured:
     began_s = trio.current_time()
-    options = FlashOptions(files=BENCH_FILES, baud=wanted.baud, verify=wanted.verify)
+    options = FlashOptions(files=BENCH_FILES, baud=wanted.baud, verify=wanted.verify, full=True)
     report = await flash(BenchBoard(link), NoReport(), [image], options)
     job_s = trio.current_time() - began_s
     if board.flash[: len(image)] != image or not report.started:

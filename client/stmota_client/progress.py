@@ -101,7 +101,7 @@ def progress_text(event: ProgressEvent) -> str:
 def rate_texts(event: ProgressEvent) -> list[str]:
     """Return bytes per second and the share of line rate, the latter where bytes cross the line."""
     texts = [f"{event.bytes_per_s:.0f} B/s"]
-    if event.phase in {Phase.READ, Phase.WRITE, Phase.VERIFY}:
+    if event.phase in {Phase.READ, Phase.COMPARE, Phase.WRITE, Phase.VERIFY}:
         texts.append(f"{percent(event.line_rate_share)} of line rate")
     return texts
 

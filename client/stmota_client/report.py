@@ -13,8 +13,8 @@ def closing_line(job: Job, report: FlashReport) -> str:
         f"{report.bytes_per_s:.0f} B/s",
         f"{percent(report.line_rate_share)} of line rate",
     ]
-    if report.written < report.length:
-        parts.append(f"{report.written} bytes written, the others were there already")
+    if report.unchanged_units:
+        parts.append(_unchanged_text(report))
     parts.append("verified" if report.verified else "not verified")
     parts.append(_start_text(report))
     if report.recoveries:
@@ -44,6 +44,13 @@ def target_lines(target: TargetInfo) -> list[str]:
     lines += [f"{'boot option:':<17}{name} = {value}" for name, value in sorted(target.boot_options.items())]
     lines += [f"{'note:':<17}{note}" for note in target.notes]
     return [escape(line) for line in lines]
+
+
+def _unchanged_text(report: FlashReport) -> str:
+    if not report.erased_units:
+        return "all of it was there already, nothing erased or written"
+    units = f"{report.unchanged_units} of {report.unchanged_units + report.erased_units} erase units"
+    return f"{report.unchanged_bytes} bytes ({units}) were there already, {report.written} written"
 
 
 def _start_text(report: FlashReport) -> str:

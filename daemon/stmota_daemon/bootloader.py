@@ -250,20 +250,28 @@ class Bootloader:
         return packed.replies(result)[0]
 
     async def stream(
-        self, commands: Iterable[an3155.Command]
+        self, commands: Iterable[an3155.Command], most_ahead_us: int | None = None
     ) -> AsyncGenerator[tuple[an3155.Packed, Result], None]:
         """Run many commands, sent ahead to the edge as far as the credit goes; yield each batch when done.
 
+        `most_ahead_us`: blocks of no more wire time than that are sent ahead, as they may turn out idle.
         Raises `Trouble` for the first command that fails, after yielding those of its batch that were done;
         what was sent behind it was skipped by the edge.
         """
         credit = self.link.identity.credit
         most_bytes = min(self.link.identity.max_batch, credit // 4)  # one in hand, one ready, two on the way
         most_blocks = an3155.blocks_per_batch(self.settings, most_bytes)
+        most_batches = None
+        if most_ahead_us is not None:
+            most_batches = 3  # one in hand, one ready, one on the way
+            few = most_ahead_us // (most_batches * self.settings.wire_time_us(an3155.MAX_BLOCK))
+            most_blocks = max(1, min(most_blocks, few))
         run = self._usable_run()
         waiting: deque[an3155.Packed] = deque()
         for packed in chain(an3155.pack(commands, most_blocks), (None,)):
-            while waiting and (packed is None or not run.has_room_for(packed.batch)):
+            while waiting and (
+                packed is None or len(waiting) == most_batches or not run.has_room_for(packed.batch)
+            ):
                 result = await run.result()
                 done, trouble = self._judged(waiting.popleft(), result)
                 if done.commands:

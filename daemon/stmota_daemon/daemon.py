@@ -72,9 +72,8 @@ class Services:
 
     def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
-        return BridgeServices(
-            self.store, self.jobs, self.logs, self.traces, works(self.firmware, self.store), open_link, peek
-        )
+        todo = works(self.firmware, self.store)
+        return BridgeServices(self.store, self.jobs, self.logs, self.traces, todo, open_link, peek)
 
 
 @contextmanager

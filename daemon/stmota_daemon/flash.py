@@ -5,24 +5,29 @@ middle of a command: reset with BOOT0 low. Until the very end the first block is
 left then boots nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 import trio
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
-from stmota_daemon.checks import check_files, check_flash
-from stmota_daemon.ending import Ending, end_flash
+from stmota_daemon.checks import Checked, check_files, check_flash
+from stmota_daemon.ending import end_flash
 from stmota_daemon.expectation import Expectation, ExpectationMissed
+from stmota_daemon.flash_report import Flashed
 from stmota_daemon.link import LinkError, LinkLost
+from stmota_daemon.memory import NO_MEMORY, Memory
+from stmota_daemon.pace import Pace
 from stmota_daemon.programming import Programming
 from stmota_daemon.supply import check_supply_option, tell_supply
-from stmota_daemon.target import Target, describe, identify
+from stmota_daemon.target import Target, identify
 from stmota_daemon.trouble import Trouble
+from stmota_daemon.unchanged import Comparison
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol.an3155 import BadReply
 from stmota_protocol.api import FlashOptions, FlashReport, Phase, Problem, ProblemCode
-from stmota_protocol.plan import FlashPlan
+from stmota_protocol.chips.layout import EraseUnit
+from stmota_protocol.comparison import UnitContent
 
 CLEAN_UP_WITHIN_S = 5.0
 """For the reset at the end of a job that failed or was cancelled: the batch takes 10 ms and a round trip."""
@@ -34,6 +39,7 @@ async def flash(
     contents: Sequence[bytes],
     options: FlashOptions,
     before_erase: Callable[[Target], None] = lambda _: None,
+    memory: Memory = NO_MEMORY,
 ) -> FlashReport:
     """Flash the files that `options` names, whose bytes are `contents`.
 
@@ -49,20 +55,65 @@ async def flash(
     try:
         target = await recognise(bootloader, report)
         report.phase(Phase.CHECK, 0, "checking the image against the chip")
-        plan = check_flash(target, files, options, report).plan
+        checked = check_flash(target, files, options, report)
         before_erase(target)
         await tell_supply(bootloader, report, target, options.supply_mv)
-        programming = Programming(bootloader, report, target, plan, verify=options.verify)
-        await programming.run()
+        flashed = await _program(bootloader, report, target, checked, options, memory)
+        first_block = checked.plan.last_block
         ending = await end_flash(
-            board, bootloader, report, target, plan.last_block, start=options.start, expectation=expectation
+            board, bootloader, report, target, first_block, start=options.start, expectation=expectation
         )
     except ExpectationMissed:  # the chip runs, which may be the wrong image's way of running
         raise
     except BaseException:
         await reset_quietly(bootloader)
         raise
-    return _report(target, plan, programming, bootloader, ending, verified=options.verify)
+    return flashed.report(ending)
+
+
+async def _program(
+    bootloader: Bootloader,
+    report: Report,
+    target: Target,
+    checked: Checked,
+    options: FlashOptions,
+    memory: Memory,
+) -> Flashed:
+    """Bring into the flash what is not there yet."""
+    pace = Pace()
+    contents = [UnitContent(unit, blocks) for unit, blocks in checked.plan.contents()]
+    remembered = memory.held(target.name_of_one)
+    comparison = Comparison(bootloader, report, target, contents, remembered, pace, verify=options.verify)
+    unchanged = frozenset[EraseUnit]() if options.full else await comparison.run()
+    plan = None
+    recoveries = comparison.troubles
+    if len(unchanged) < len(contents):
+        plan = checked.plan.without(unchanged, target.traits)
+        _tell_unchanged(report, unchanged, contents)
+        memory.remember(target.name_of_one, {one.unit.address: one.digest() for one in contents})
+        programming = Programming(bootloader, report, target, plan, pace, verify=options.verify)
+        await programming.run()
+        recoveries += programming.recoveries
+    else:
+        report.note("the flash holds the image already: nothing is erased or written")
+    return Flashed(
+        target=target,
+        image=checked.image,
+        settings=bootloader.settings,
+        unchanged=unchanged,
+        compared_bytes=comparison.read_bytes,
+        done=plan,
+        verified=options.verify or plan is None,
+        pace=pace,
+        recoveries=recoveries,
+    )
+
+
+def _tell_unchanged(
+    report: Report, unchanged: Collection[EraseUnit], contents: Sequence[UnitContent]
+) -> None:
+    if unchanged:
+        report.note(f"{len(unchanged)} of {len(contents)} erase units hold already what they should")
 
 
 async def recognise(bootloader: Bootloader, report: Report) -> Target:
@@ -99,34 +150,3 @@ async def reset_quietly(bootloader: Bootloader) -> None:
         if bootloader.is_attached:
             await bootloader.attach()
             await bootloader.leave()
-
-
-def _report(
-    target: Target,
-    plan: FlashPlan,
-    programming: Programming,
-    bootloader: Bootloader,
-    ending: Ending,
-    *,
-    verified: bool,
-) -> FlashReport:
-    pace = programming.pace
-    seconds = max(pace.seconds, 1e-6)
-    wire_us = bootloader.settings.wire_time_us(plan.image_bytes) * (2 if verified else 1)
-    return FlashReport(
-        target=describe(target),
-        address=plan.last_block.address,
-        length=plan.image_bytes,
-        written=plan.written_bytes,
-        erased_units=len(plan.units),
-        verified=verified,
-        started=ending.started,
-        started_evidence=ending.evidence,
-        seconds=seconds,
-        phase_seconds=pace.phase_seconds,
-        bytes_per_s=plan.image_bytes / seconds,
-        line_rate_share=wire_us / 1e6 / seconds,
-        recoveries=programming.recoveries,
-        baud=bootloader.settings.baud,
-        note=ending.note,
-    )

@@ -36,10 +36,17 @@ class Programming:
     """Erase, write and verify one plan. One task; a cancelled `run` leaves the chip amid a command."""
 
     def __init__(
-        self, bootloader: Bootloader, report: Report, target: Target, plan: FlashPlan, *, verify: bool
+        self,
+        bootloader: Bootloader,
+        report: Report,
+        target: Target,
+        plan: FlashPlan,
+        pace: Pace,
+        *,
+        verify: bool,
     ) -> None:
         self.recoveries = 0
-        self.pace = Pace()
+        self.pace = pace
         self._bootloader = bootloader
         self._report = report
         self._target = target

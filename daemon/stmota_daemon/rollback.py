@@ -26,8 +26,8 @@ class Rollback:
 
     def prepare(self, target: Target) -> None:
         """Look up what the chip has. Raises `WorkFailed` if a rollback would have nothing to go back to."""
-        if target.unique_id is not None:
-            self._chip = f"{target.chip.product_id:03X} {target.unique_id.hex()}"
+        self._chip = target.name_of_one
+        if self._chip is not None:
             self._before = self._store.verified_image(self._chip) or ()
         if not self._options.rollback:
             return

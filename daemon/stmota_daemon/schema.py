@@ -59,3 +59,12 @@ verified_images = Table(
     Column("at", Float, nullable=False),
 )
 """The image last verified on a chip (product id, unique id); `files` is the API's FlashFile list as JSON."""
+
+held_units = Table(
+    "held_units",
+    metadata,
+    Column("chip", String(64), primary_key=True),
+    Column("units", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""What was last known to be in a chip's flash: `units` is a JSON object of unit addresses and digests."""

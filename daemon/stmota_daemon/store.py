@@ -30,10 +30,14 @@ CONTROLLER_ID_LENGTH = 16
 MAX_ENDED_JOBS = 5000
 """Ended jobs kept: months of a busy lab, some 10 MB."""
 
+MAX_CHIPS = 1000
+"""Chips whose flash is remembered: some 10 MB."""
+
 Place = NetworkPlace | SerialPlace
 _decode_job = msgspec.json.Decoder(Job).decode
 _decode_event = msgspec.json.Decoder(JobEvent).decode
 _decode_files = msgspec.json.Decoder(tuple[FlashFile, ...]).decode
+_decode_units = msgspec.json.Decoder(dict[int, str]).decode
 _decode_place = msgspec.json.Decoder(Place).decode
 
 
@@ -212,6 +216,25 @@ class Store:
                 return
             statement = insert(table).values(chip=chip, **values)
             connection.execute(statement.on_conflict_do_update(index_elements=["chip"], set_=values))
+
+    def held_units(self, chip: str) -> dict[int, str]:
+        """Return what that chip's erase units held when it was last known: digests by address."""
+        query = sql.select(schema.held_units.c.units).where(schema.held_units.c.chip == chip)
+        with self._begin() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return {} if found is None else _decode_units(found)
+
+    def save_held_units(self, chip: str, units: dict[int, str]) -> None:
+        """Insert or replace what a chip holds; of too many chips the longest unseen is forgotten."""
+        values: dict[str, object] = {"units": _json(units), "at": time.time()}
+        statement = insert(schema.held_units).values(chip=chip, **values)
+        newest = sql.select(schema.held_units.c.chip).order_by(schema.held_units.c.at.desc())
+        old = sql.delete(schema.held_units).where(
+            schema.held_units.c.chip.in_(newest.offset(MAX_CHIPS).scalar_subquery())
+        )
+        with self._begin() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["chip"], set_=values))
+            connection.execute(old)
 
 
 def _forget_jobs(connection: sql.Connection) -> None:

@@ -56,6 +56,11 @@ class Target:
         return self.vectors is None
 
     @property
+    def name_of_one(self) -> str | None:
+        """What tells this one chip from all others: product id and unique id; None where it has none."""
+        return None if self.unique_id is None else f"{self.chip.product_id:03X} {self.unique_id.hex()}"
+
+    @property
     def flash_size(self) -> int:
         """Bytes: the register's, else the largest of the table."""
         return self.register_flash_size or self.chip.flash_size_max

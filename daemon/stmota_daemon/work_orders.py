@@ -11,6 +11,7 @@ from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore
 from stmota_daemon.flash import flash
 from stmota_daemon.go_job import go
 from stmota_daemon.inspect import info, reset
+from stmota_daemon.memory import StoredMemory
 from stmota_daemon.option_job import option_bytes
 from stmota_daemon.protect_job import protect, unprotect
 from stmota_daemon.read_job import read
@@ -37,15 +38,18 @@ Work: TypeAlias = Callable[[Board, Report, Job], Awaitable[WorkOutcome]]
 
 def works(firmware: FirmwareStore, store: Store) -> Mapping[JobKind, Work]:
     """Return what to do for each kind of job."""
+    memory = StoredMemory(store)
 
     async def do_flash(board: Board, report: Report, job: Job) -> WorkOutcome:
         options = _flash_options(job)
         rollback = Rollback(store, firmware, options)
         contents = _contents(firmware, options)
         try:
-            done = await flash(board, report, contents, options, rollback.prepare)
+            done = await flash(board, report, contents, options, rollback.prepare, memory)
         except ExpectationMissed as missed:
-            problem = await rollback.undo(missed.problem, report, partial(flash, board, report))
+            problem = await rollback.undo(
+                missed.problem, report, partial(flash, board, report, memory=memory)
+            )
             raise WorkFailed(problem) from missed
         rollback.remember()
         return WorkOutcome(report=done)

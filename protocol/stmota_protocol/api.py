@@ -244,6 +244,8 @@ class FlashOptions(Wire, frozen=True):
     verify: bool = True
     start: bool = True
     force: bool = False
+    full: bool = False
+    """Erase and write also what is in the flash already."""
     supply_mv: int | None = None
     """The chip's VDD, for F2 and F4: they erase and program faster when they know it. None: byte by byte."""
     expect: str | None = None
@@ -283,13 +285,15 @@ class JobState(Enum):
 
 @unique
 class Phase(Enum):
-    """What a job is at, in this order; only READ, ERASE, WRITE and VERIFY have progress in bytes."""
+    """What a job is at, in this order; only READ, COMPARE, ERASE, WRITE and VERIFY have progress in bytes."""
 
     CONNECT = "connect"
     ENTER = "enter"
     IDENTIFY = "identify"
     CHECK = "check"
     READ = "read"
+    COMPARE = "compare"
+    """Which erase units hold already what they should."""
     ERASE = "erase"
     WRITE = "write"
     VERIFY = "verify"
@@ -337,15 +341,19 @@ class FlashReport(Wire, frozen=True):
     started_evidence: str | None
     """What was seen, e.g. the first line of the log."""
     seconds: float
-    """First erase to last check, by the edge's clock where it was one connection."""
+    """First comparison or erase to last check, by the edge's clock where it was one connection."""
     phase_seconds: dict[str, float]
     bytes_per_s: float
     line_rate_share: float
-    """Wire time of the image's own bytes, written once and read once if verified, as a share of `seconds`."""
+    """Wire time of the image's own bytes, as often as they were written or read, as a share of `seconds`."""
     recoveries: int
     """Times that trouble on the wire had to be mended."""
     baud: int | None = None
     """Of the bootloader, at the job's end."""
+    unchanged_units: int = 0
+    """Erase units that held already what they should: neither erased nor written."""
+    unchanged_bytes: int = 0
+    """Bytes of the image in them."""
     note: str | None = None
     """What the user should know or still do, e.g. power-cycle the board."""
 

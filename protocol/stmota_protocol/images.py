@@ -56,6 +56,11 @@ class Image:
         """Bytes in all segments, without the gaps."""
         return sum(len(segment.data) for segment in self.segments)
 
+    def size_within(self, start: int, end: int) -> int:
+        """Bytes at addresses from `start` on, before `end`."""
+        spans = (min(segment.end, end) - max(segment.address, start) for segment in self.segments)
+        return sum(span for span in spans if span > 0)
+
     def holds(self, address: int) -> bool:
         """Whether the image has a byte at `address`."""
         return any(segment.address <= address < segment.end for segment in self.segments)

@@ -6,8 +6,8 @@ crosses an erase unit, and none is planned twice, so that nothing is programmed 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from stmota_protocol.chips.layout import EraseUnit
 from stmota_protocol.chips.model import Chip
@@ -68,13 +68,28 @@ class FlashPlan:
         """Return the erase unit that holds `block`. Raises `LookupError` for a block of no unit here."""
         return _unit_of(block, self.units)
 
-    def by_unit(self) -> tuple[tuple[EraseUnit, tuple[Block, ...]], ...]:
-        """Return the body grouped by erase unit, by rising address; units without a block are left out."""
+    def contents(self) -> tuple[tuple[EraseUnit, tuple[Block, ...]], ...]:
+        """Return each unit with all blocks that it is to hold, the last and the erased ones too."""
         groups: dict[EraseUnit, list[Block]] = {}
         units = self.units
-        for block in self.body:
+        for block in (self.last_block, *self.verify):
             groups.setdefault(_unit_of(block, units), []).append(block)
         return tuple((unit, tuple(blocks)) for unit, blocks in groups.items())
+
+    def without(self, unchanged: Collection[EraseUnit], rom: Traits) -> "FlashPlan":
+        """Return the plan for the other units; `first_unit` must be one of them: a half image never boots."""
+        if self.first_unit in unchanged:
+            message = "the unit with the vector table is erased first whatever it holds"
+            raise ValueError(message)
+        others = [unit for command in self.other_erases for unit in command if unit not in unchanged]
+        left = (self.first_unit, *others)
+        return replace(
+            self,
+            other_erases=tuple(_commands(others, rom.max_units_per_erase)),
+            body=tuple(block for block in self.body if _is_within(block, left)),
+            verify=tuple(block for block in self.verify if _is_within(block, left)),
+            erased_bytes=sum(unit.size for unit in left),
+        )
 
 
 def plan(image: Image, units: Sequence[EraseUnit], chip: Chip, rom: Traits) -> FlashPlan:
@@ -99,11 +114,15 @@ def plan(image: Image, units: Sequence[EraseUnit], chip: Chip, rom: Traits) -> F
 
 
 def _unit_of(block: Block, units: Sequence[EraseUnit]) -> EraseUnit:
-    position = bisect_right(units, block.address, key=lambda unit: unit.address) - 1
-    if position < 0 or block.end > units[position].end:
+    if not _is_within(block, units):
         message = f"block 0x{block.address:08X} is in no unit of this plan"
         raise LookupError(message)
-    return units[position]
+    return units[bisect_right(units, block.address, key=lambda unit: unit.address) - 1]
+
+
+def _is_within(block: Block, units: Sequence[EraseUnit]) -> bool:
+    position = bisect_right(units, block.address, key=lambda unit: unit.address) - 1
+    return position >= 0 and block.end <= units[position].end
 
 
 def _overlap(segment: Segment, unit: EraseUnit) -> bool:

@@ -107,7 +107,7 @@ def test_an_image_that_the_daemon_has_is_not_sent_again(
 def test_every_option_reaches_the_job(flashing: ScriptedDaemon, stmota: Stmota, image: Path) -> None:
     stmota(
         *("flash", "-b", "lab-esp32", "--address", "0x08004000", "--baud", "230400"),
-        *("--no-verify", "--no-start", "--force", image),
+        *("--no-verify", "--no-start", "--force", "--full", image),
     )
 
     assert requested(flashing).flash == FlashOptions(
@@ -116,6 +116,7 @@ def test_every_option_reaches_the_job(flashing: ScriptedDaemon, stmota: Stmota, 
         verify=False,
         start=False,
         force=True,
+        full=True,
     )
 
 
@@ -296,8 +297,12 @@ def test_a_busy_bridge_is_named_with_the_job_waited_for(
         ({"started": True, "started_evidence": None}, "verified, started"),
         ({"verified": False, "recoveries": 1}, 'not verified, started, seen: "hello from F103", 1 recovery'),
         (
-            {"written": 2048},
-            '2048 bytes written, the others were there already, verified, started, seen: "hello',
+            {"written": 2048, "erased_units": 2, "unchanged_units": 62, "unchanged_bytes": 63488},
+            "63488 bytes (62 of 64 erase units) were there already, 2048 written, verified, started",
+        ),
+        (
+            {"written": 0, "erased_units": 0, "unchanged_units": 64, "unchanged_bytes": 65536},
+            "all of it was there already, nothing erased or written, verified, started, seen:",
         ),
     ],
 )

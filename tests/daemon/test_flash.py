@@ -44,6 +44,7 @@ async def test_a_flash_knows_its_phases_in_order(autojump_clock: trio.testing.Mo
         Phase.ENTER,
         Phase.IDENTIFY,
         Phase.CHECK,
+        Phase.COMPARE,
         Phase.ERASE,
         Phase.WRITE,
         Phase.VERIFY,

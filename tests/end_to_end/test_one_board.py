@@ -33,7 +33,7 @@ def flashed() -> Iterator[RealLab]:
 
 
 def test_a_flash_tells_its_phases_on_stderr_and_one_line_on_stdout(flashed: RealLab) -> None:
-    ended = flashed.stmota("flash", str(flashed.directory / "fw.bin"))  # the only bridge known
+    ended = flashed.stmota("flash", "--full", str(flashed.directory / "fw.bin"))  # the only bridge known
     assert ended.code == 0
     assert CLOSING_LINE.match(ended.out)
     told = [
@@ -118,7 +118,7 @@ def test_discover_lists_the_board_for_people_and_for_programs(flashed: RealLab) 
 
 
 def test_json_of_a_flash_is_the_whole_job(flashed: RealLab) -> None:
-    ended = flashed.stmota("flash", "-b", "lab", "-", "--json", "--no-verify", stdin=IMAGE)
+    ended = flashed.stmota("flash", "-b", "lab", "-", "--json", "--no-verify", "--full", stdin=IMAGE)
     job = ended.json
     assert ended.code == 0
     assert (job["kind"], job["state"], job["problem"]) == ("flash", "done", None)
@@ -161,3 +161,10 @@ def test_simulated_bridges_end_in_order(lab: RealLab) -> None:
     bridge.signal(signal.SIGTERM)
     ended = bridge.wait()
     assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_second_flash_of_the_same_file_erases_nothing_says_so_and_starts_it(flashed: RealLab) -> None:
+    ended = flashed.stmota("flash", str(flashed.directory / "fw.bin"))
+    assert ended.code == 0
+    assert ", all of it was there already, nothing erased or written, verified, started, seen: " in ended.out
+    assert "the flash holds the image already: nothing is erased or written" in ended.err

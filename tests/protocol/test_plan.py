@@ -123,8 +123,8 @@ def test_totals_and_groups_add_up(drawn: tuple[Chip, Image]) -> None:
     assert found.image_bytes == sum(len(segment.data) for segment in image.segments)
     assert found.erased_bytes == sum(unit.size for unit in found.units)
     assert found.written_bytes == sum(len(block.data) for block in blocks_of(found))
-    grouped = found.by_unit()
-    assert tuple(block for _, blocks in grouped for block in blocks) == found.body
+    grouped = found.contents()
+    assert tuple(block for _, blocks in grouped for block in blocks) == (found.last_block, *found.verify)
     assert all(found.unit_of(block) == unit for unit, blocks in grouped for block in blocks)
 
 

@@ -37,6 +37,9 @@ class FlashArguments(AtBaud):
     ] = None
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read back and compare.")] = False
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start the firmware.")] = False
+    full: Annotated[
+        bool, typer.Option("--full", help="Erase and write also what the flash holds already.")
+    ] = False
     force: Annotated[
         bool, typer.Option("--force", help="Override a refusal that is a matter of judgement, none of fact.")
     ] = False
@@ -77,6 +80,7 @@ def flash(arguments: FlashArguments) -> None:
         verify=not arguments.no_verify,
         start=not arguments.no_start,
         force=arguments.force,
+        full=arguments.full,
         supply_mv=arguments.supply_mv,
         expect=arguments.expect,
         within_s=arguments.within,
