@@ -7,7 +7,7 @@ from stmota_protocol.api import FlashReport, Job, TargetInfo
 
 def closing_line(job: Job, report: FlashReport) -> str:
     """Return a flash's last line, escaped: bytes, seconds, bytes per second, share of line rate."""
-    name = ", ".join(file.filename for file in job.flash.files) if job.flash else "image"
+    name = ", ".join(file.filename for file in job.flash.files if not file.kept) if job.flash else "image"
     parts = [
         f"{job.bridge}: {name}: {report.length} bytes at {address(report.address)} in {report.seconds:.1f} s",
         f"{report.bytes_per_s:.0f} B/s",
@@ -15,6 +15,8 @@ def closing_line(job: Job, report: FlashReport) -> str:
     ]
     if report.unchanged_units:
         parts.append(_unchanged_text(report))
+    if report.kept_bytes:
+        parts.append(f"{report.kept_bytes} bytes kept")
     parts.append("verified" if report.verified else "not verified")
     parts.append(_start_text(report))
     if report.recoveries:

@@ -41,6 +41,8 @@ def check_request(asked: JobRequest, firmware: FirmwareStore) -> None:
             raise refused(ProblemCode.USAGE, message)
         for file in asked.flash.files:
             check_file(file.firmware, file.filename, file.address, firmware)
+            if file.kept:
+                raise refused(ProblemCode.USAGE, "`kept` is the daemon's to say; ask for it by `keep`")
     if asked.options is None:
         if asked.kind not in _WITHOUT_OPTIONS:
             raise refused(ProblemCode.USAGE, f"a job of the kind {asked.kind.value} needs its `options`")

@@ -45,6 +45,9 @@ class Checked:
     """What is to be flashed, and nothing speaks against it."""
 
     image: Image
+    """All of it, what is kept too."""
+    given: Image
+    """What the user's files hold."""
     units: tuple[EraseUnit, ...]
     """All of the chip's flash."""
     plan: FlashPlan
@@ -54,7 +57,9 @@ def check_files(contents: Sequence[bytes], options: FlashOptions) -> tuple[Given
     """Read the options' files, or refuse what is no firmware whatever the chip. Raises `WorkFailed`."""
     try:
         return tuple(
-            GivenFile(named, parse_file(data, named.address, named.filename))
+            GivenFile(
+                named, FirmwareFile(data) if named.kept else parse_file(data, named.address, named.filename)
+            )
             for named, data in zip(options.files, contents, strict=True)
         )
     except ImageRefused as refused:
@@ -67,6 +72,7 @@ def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOption
     parts = [file.part(target.chip) for file in files]
     try:
         image = merged(parts)
+        given = merged([part for part, file in zip(parts, files, strict=True) if not file.named.kept])
         size = flash_size_for(image, target.chip, target.register_flash_size, force=options.force)
         units = _units(target, image, None if target.register_flash_size is None else size)
         check_secure_flash(image, target.chip, secure_flash_start(target.chip, target.option_bytes))
@@ -75,11 +81,11 @@ def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOption
         raise WorkFailed(refused.problem) from refused
     except LayoutUnknown as unknown:
         raise WorkFailed(layout_unknown(unknown)) from unknown
-    starts = [check_start(part, image, units) for part in parts]
-    for problem in [*filter(None, starts), *_judgements(target, image)]:
+    starts = [] if options.keep else [check_start(part, image, units) for part in parts]
+    for problem in [*filter(None, starts), *_judgements(target, given)]:
         refuse(problem, report, force=options.force)
     writable(target, found.units, "the image")
-    return Checked(image, units, found)
+    return Checked(image, given, units, found)
 
 
 def _units(target: Target, image: Image, flash_size: int | None) -> tuple[EraseUnit, ...]:

@@ -72,7 +72,7 @@ class Services:
 
     def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
-        todo = works(self.firmware, self.store)
+        todo = works(self.firmware, self.store, self.jobs)
         return BridgeServices(self.store, self.jobs, self.logs, self.traces, todo, open_link, peek)
 
 

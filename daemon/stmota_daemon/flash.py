@@ -5,29 +5,24 @@ middle of a command: reset with BOOT0 low. Until the very end the first block is
 left then boots nothing.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import trio
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
-from stmota_daemon.checks import Checked, check_files, check_flash
+from stmota_daemon.checks import check_files, check_flash
 from stmota_daemon.ending import end_flash
 from stmota_daemon.expectation import Expectation, ExpectationMissed
-from stmota_daemon.flash_report import Flashed
+from stmota_daemon.flash_changes import FlashChanges
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.memory import NO_MEMORY, Memory
-from stmota_daemon.pace import Pace
-from stmota_daemon.programming import Programming
 from stmota_daemon.supply import check_supply_option, tell_supply
 from stmota_daemon.target import Target, identify
 from stmota_daemon.trouble import Trouble
-from stmota_daemon.unchanged import Comparison
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_protocol.an3155 import BadReply
 from stmota_protocol.api import FlashOptions, FlashReport, Phase, Problem, ProblemCode
-from stmota_protocol.chips.layout import EraseUnit
-from stmota_protocol.comparison import UnitContent
 
 CLEAN_UP_WITHIN_S = 5.0
 """For the reset at the end of a job that failed or was cancelled: the batch takes 10 ms and a round trip."""
@@ -58,7 +53,7 @@ async def flash(
         checked = check_flash(target, files, options, report)
         before_erase(target)
         await tell_supply(bootloader, report, target, options.supply_mv)
-        flashed = await _program(bootloader, report, target, checked, options, memory)
+        flashed = await FlashChanges(bootloader, report, target, checked, options, memory).bring()
         first_block = checked.plan.last_block
         ending = await end_flash(
             board, bootloader, report, target, first_block, start=options.start, expectation=expectation
@@ -69,51 +64,6 @@ async def flash(
         await reset_quietly(bootloader)
         raise
     return flashed.report(ending)
-
-
-async def _program(
-    bootloader: Bootloader,
-    report: Report,
-    target: Target,
-    checked: Checked,
-    options: FlashOptions,
-    memory: Memory,
-) -> Flashed:
-    """Bring into the flash what is not there yet."""
-    pace = Pace()
-    contents = [UnitContent(unit, blocks) for unit, blocks in checked.plan.contents()]
-    remembered = memory.held(target.name_of_one)
-    comparison = Comparison(bootloader, report, target, contents, remembered, pace, verify=options.verify)
-    unchanged = frozenset[EraseUnit]() if options.full else await comparison.run()
-    plan = None
-    recoveries = comparison.troubles
-    if len(unchanged) < len(contents):
-        plan = checked.plan.without(unchanged, target.traits)
-        _tell_unchanged(report, unchanged, contents)
-        memory.remember(target.name_of_one, {one.unit.address: one.digest() for one in contents})
-        programming = Programming(bootloader, report, target, plan, pace, verify=options.verify)
-        await programming.run()
-        recoveries += programming.recoveries
-    else:
-        report.note("the flash holds the image already: nothing is erased or written")
-    return Flashed(
-        target=target,
-        image=checked.image,
-        settings=bootloader.settings,
-        unchanged=unchanged,
-        compared_bytes=comparison.read_bytes,
-        done=plan,
-        verified=options.verify or plan is None,
-        pace=pace,
-        recoveries=recoveries,
-    )
-
-
-def _tell_unchanged(
-    report: Report, unchanged: Collection[EraseUnit], contents: Sequence[UnitContent]
-) -> None:
-    if unchanged:
-        report.note(f"{len(unchanged)} of {len(contents)} erase units hold already what they should")
 
 
 async def recognise(bootloader: Bootloader, report: Report) -> Target:

@@ -19,10 +19,12 @@ class Flashed:
 
     target: Target
     image: Image
+    """What the user's files hold."""
     settings: UartSettings
     unchanged: Collection[EraseUnit]
     compared_bytes: int
     """Read to find them."""
+    kept_bytes: int
     done: FlashPlan | None
     """What was erased and written; None: nothing had to be."""
     verified: bool
@@ -56,5 +58,6 @@ class Flashed:
             unchanged_units=len(self.unchanged),
             unchanged_bytes=self.unchanged_bytes,
             recoveries=self.recoveries,
+            kept_bytes=self.kept_bytes,
             note=ending.note,
         )

@@ -13,6 +13,7 @@ from stmota_daemon.store import Store
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import (
     ENDED,
+    FlashFile,
     Job,
     JobEvent,
     JobRequest,
@@ -118,6 +119,16 @@ class JobRegistry:
         )
         self._publish(job)
         return job
+
+    def add_files(self, job_id: str, files: tuple[FlashFile, ...]) -> None:
+        """Add files to a flash that runs: should it be taken up again, it needs them."""
+        active = self._active[job_id]
+        if active.job.flash is None:
+            message = f"job {job_id} flashes nothing"
+            raise ValueError(message)
+        options = msgspec.structs.replace(active.job.flash, files=(*active.job.flash.files, *files))
+        active.job = msgspec.structs.replace(active.job, flash=options)
+        self._store.save_job(active.job)
 
     def rename(self, job_id: str, bridge: str, bridge_id: str | None) -> None:
         """The job's bridge turned out to be one known by another name: say so from now on."""

@@ -11,7 +11,8 @@ from stmota_daemon.firmware_store import MAX_FIRMWARE, FirmwareStore
 from stmota_daemon.flash import flash
 from stmota_daemon.go_job import go
 from stmota_daemon.inspect import info, reset
-from stmota_daemon.memory import StoredMemory
+from stmota_daemon.jobs import JobRegistry
+from stmota_daemon.memory import JobMemory
 from stmota_daemon.option_job import option_bytes
 from stmota_daemon.protect_job import protect, unprotect
 from stmota_daemon.read_job import read
@@ -36,14 +37,14 @@ Work: TypeAlias = Callable[[Board, Report, Job], Awaitable[WorkOutcome]]
 """Does a job on a board; raises `WorkFailed`. A cancellation leaves the chip reset."""
 
 
-def works(firmware: FirmwareStore, store: Store) -> Mapping[JobKind, Work]:
+def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[JobKind, Work]:
     """Return what to do for each kind of job."""
-    memory = StoredMemory(store)
 
     async def do_flash(board: Board, report: Report, job: Job) -> WorkOutcome:
         options = _flash_options(job)
         rollback = Rollback(store, firmware, options)
         contents = _contents(firmware, options)
+        memory = JobMemory(store, firmware, partial(jobs.add_files, job.id))
         try:
             done = await flash(board, report, contents, options, rollback.prepare, memory)
         except ExpectationMissed as missed:

@@ -232,6 +232,8 @@ class FlashFile(Wire, frozen=True):
     filename: str
     address: int | None = None
     """Where a raw binary goes; None is the chip's flash start."""
+    kept: bool = False
+    """Not given by a user: raw bytes that `keep` read from the chip, to be restored. The daemon adds it."""
 
 
 class FlashOptions(Wire, frozen=True):
@@ -246,6 +248,8 @@ class FlashOptions(Wire, frozen=True):
     force: bool = False
     full: bool = False
     """Erase and write also what is in the flash already."""
+    keep: bool = False
+    """Read and restore what the files do not cover of the units that are erased."""
     supply_mv: int | None = None
     """The chip's VDD, for F2 and F4: they erase and program faster when they know it. None: byte by byte."""
     expect: str | None = None
@@ -354,6 +358,8 @@ class FlashReport(Wire, frozen=True):
     """Erase units that held already what they should: neither erased nor written."""
     unchanged_bytes: int = 0
     """Bytes of the image in them."""
+    kept_bytes: int = 0
+    """Read before the erase and restored, as `keep` asks; what was empty does not count."""
     note: str | None = None
     """What the user should know or still do, e.g. power-cycle the board."""
 

@@ -100,7 +100,7 @@ def check_start(part: Part, image: Image, units: Sequence[EraseUnit]) -> Problem
         f"{part.name} starts at 0x{start:08X}, inside erase unit {unit.index} (0x{unit.address:08X}): "
         "what stands before it there would be erased"
     )
-    remedy = f"start at 0x{unit.address:08X} or another erase unit; --force erases it all the same"
+    remedy = f"--keep restores it; --force erases it; or start at 0x{unit.address:08X} or another erase unit"
     return _does_not_fit(message, remedy, start, overridable=True)
 
 

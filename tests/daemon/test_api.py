@@ -368,6 +368,7 @@ def with_options(kind: str, **options: object) -> dict[str, object]:
             400,
             "within_s 0.0 is not",
         ),
+        ({"kind": "flash", "flash": flash_of("f", kept=True)}, 404, "is not in the store"),
         ({"kind": "flash", "flash": {"files": []}}, 400, "a flash takes 1 to 16 files, not 0"),
         ({"kind": "flash", "flash": {"files": flash_of("f")["files"] * 17}}, 400, "1 to 16 files, not 17"),
         ({"kind": "read"}, 400, "a job of the kind read needs its `options`"),

@@ -1,26 +1,41 @@
 """Flashing every file format, on the virtual clock: flash then holds what the raw binary gives."""
 
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
 
-from firmware_files import MAKERS, STM32F1, STM32F4, make_elf, make_hex, make_srec, make_uf2
+from firmware_files import (
+    MAKERS,
+    STM32F1,
+    STM32F4,
+    dfuse_target,
+    make_dfuse,
+    make_elf,
+    make_hex,
+    make_srec,
+    make_uf2,
+)
 from lab import RecordingReport, linked_board
 from sample_images import SAMPLE_FIRMWARE, make_image
 from stmota_daemon.flash import flash
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Problem, ProblemCode
+from stmota_protocol.chips import CHIPS
+from stmota_protocol.image_checks import flash_size_for
 from stmota_protocol.image_files import parse_file
-from stmota_protocol.images import Segment
+from stmota_protocol.images import ImageRefused, Segment
+from stmota_protocol.merging import Part, merged
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 
 FLASH = 0x0800_0000
 KIB = 1024
+F103 = CHIPS[0x410]
 SAMPLE = SAMPLE_FIRMWARE.read_bytes()
 OBJCOPY_FORMATS = {"hex": "ihex", "srec": "srec"}
 
@@ -209,3 +224,54 @@ async def test_a_file_that_starts_within_an_erase_unit_needs_one_that_fills_it_b
     board = make_board("F103xB")
     await flashed_together(board, boot, ("first.hex", make_hex([(FLASH + 0x4000, b"first")]), None), config)
     assert board.flash[0x4000:0x4106] == b"first".ljust(256, b"\xff") + b"config"
+
+
+def test_a_span_of_4_gib_costs_neither_memory_nor_time_to_be_refused() -> None:
+    ends = [(0, b"first"), (0xFFFF_FFFB, b"last.")]
+    files = [make(ends) for make in MAKERS.values()]
+    tracemalloc.start()
+    for file in files:
+        image = parse_file(file).image(0)
+        with pytest.raises(ImageRefused):
+            flash_size_for(merged([Part("sparse", image)]), F103, None)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 1024 * KIB
+
+
+@pytest.mark.foreign("dfu-suffix")
+def test_a_dfuse_file_whose_suffix_another_tool_made_is_read(
+    tmp_path: Path, foreign_tool: Callable[[str], Path]
+) -> None:
+    path = tmp_path / "fw.dfu"
+    whole = make_dfuse(dfuse_target([(FLASH, b"code"), (FLASH + 0x1000, b"more")]))
+    path.write_bytes(whole[:-16])
+    run(foreign_tool("dfu-suffix"), "-S", "0x011A", "-v", "0x0483", "-p", "0xDF11", "-a", path)
+    assert parse_file(path.read_bytes()).image(0) == parse_file(whole).image(0)
+    assert path.read_bytes()[:-16] == whole[:-16]
+
+
+@pytest.mark.foreign("dfu-suffix")
+def test_another_tool_takes_the_suffix_of_the_dfuse_files_made_here(
+    tmp_path: Path, foreign_tool: Callable[[str], Path]
+) -> None:
+    path = tmp_path / "fw.dfu"
+    path.write_bytes(make_dfuse(dfuse_target([(FLASH, b"code")])))
+    run(foreign_tool("dfu-suffix"), "-c", path)
+
+
+@pytest.mark.foreign("srec_cat")
+@pytest.mark.parametrize("option", ["--address-length=2", "--address-length=3", "--address-length=4"])
+@pytest.mark.parametrize("kind", ["-Intel", "-Motorola"])
+def test_hex_and_s_records_of_every_address_length_are_read_as_srec_cat_writes_them(
+    kind: str, option: str, tmp_path: Path, foreign_tool: Callable[[str], Path]
+) -> None:
+    binary, made = tmp_path / "fw.bin", tmp_path / "fw.txt"
+    data = bytes(range(256)) * 5
+    binary.write_bytes(data)
+    start = 0x1000 if "=2" in option else 0xF_F000
+    srec_cat = foreign_tool("srec_cat")
+    moved = (binary, "-Binary", "-offset", hex(start))
+    entry = ("-Execution_Start_Address", hex(start))  # Intel HEX records 03 and 05, S7 to S9
+    run(srec_cat, *moved, *entry, "-o", made, kind, option)
+    assert parse_file(made.read_bytes()).image(0).segments == (Segment(start, data),)

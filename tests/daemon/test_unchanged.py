@@ -1,7 +1,7 @@
 """Units that hold already what they should are found, left alone, and never taken for it when they do not."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from sample_images import make_image
 from stmota_daemon.flash import flash
 from stmota_daemon.memory import NO_MEMORY, Memory
 from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, JobState
+from stmota_protocol.images import Segment
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
@@ -63,6 +64,9 @@ class DictMemory(Memory):
 
     def remember(self, chip: str | None, units: Mapping[int, str]) -> None:
         self.units.setdefault(chip, {}).update(units)
+
+    def keep(self, segments: Sequence[Segment]) -> None:
+        self.kept = tuple(segments)
 
 
 @pytest.mark.parametrize("verify", [True, False], ids=["verify", "no-verify"])

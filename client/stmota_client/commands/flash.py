@@ -37,6 +37,10 @@ class FlashArguments(AtBaud):
     ] = None
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read back and compare.")] = False
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start the firmware.")] = False
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Restore what the files do not cover of the erase units they touch."),
+    ] = False
     full: Annotated[
         bool, typer.Option("--full", help="Erase and write also what the flash holds already.")
     ] = False
@@ -81,6 +85,7 @@ def flash(arguments: FlashArguments) -> None:
         start=not arguments.no_start,
         force=arguments.force,
         full=arguments.full,
+        keep=arguments.keep,
         supply_mv=arguments.supply_mv,
         expect=arguments.expect,
         within_s=arguments.within,
