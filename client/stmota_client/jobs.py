@@ -18,13 +18,13 @@ from stmota_protocol.api import (
     FlashOptions,
     Job,
     JobKind,
+    JobOptions,
     JobRequest,
     JobState,
     Problem,
     ProblemCode,
     StateEvent,
 )
-from stmota_protocol.chip_work import ChipOptions
 
 
 class Left(Exception):
@@ -49,7 +49,7 @@ def run_kind(arguments: OnJob, kind: JobKind) -> Job:
         return run_job(client, bridge, JobRequest(kind=kind, bridge=reference(bridge)), arguments)
 
 
-def run_options(arguments: OnJob, kind: JobKind, options: ChipOptions, image: bytes | None = None) -> Job:
+def run_options(arguments: OnJob, kind: JobKind, options: JobOptions, image: bytes | None = None) -> Job:
     """Store `image`, if there is one, and run a job with options; return it when it is done."""
     with bridge_session(arguments) as (client, bridge):
         if image is not None:

@@ -40,6 +40,8 @@ class Part:
 PARTS = (
     Part("daemon", "Run, start, stop and look at the daemon.", "daemon"),
     Part("bridge.serve", "Make a serial port a bridge on the network.", "bridge"),
+    Part("bridge.install", "Write the firmware into an ESP32 over USB, with esptool.", "bridge"),
+    Part("bridge.provision", "Set up an ESP32 bridge over USB: Wi-Fi, name, pins.", "bridge"),
     Part("sim", "Simulate boards and bridges, to try things without hardware.", "sim"),
 )
 
@@ -75,7 +77,7 @@ class RootParts(PartsGroup):
 
 
 class BridgeParts(PartsGroup):
-    """The group `bridge`: `serve`."""
+    """The group `bridge`: `serve`, `install`, `provision`."""
 
     group = "bridge"
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from stmota_client.escape import escape
 from stmota_protocol.api import Bridge, BridgeState
 
-COLUMNS = ("NAME", "ADDRESS", "FIRMWARE", "STATE", "CHIP", "ID")
+COLUMNS = ("NAME", "ADDRESS", "FIRMWARE", "PROTOCOL", "STATE", "CHIP", "ID")
 STATE_STYLES = {
     BridgeState.IDLE: "green",
     BridgeState.BUSY: "yellow",
@@ -38,9 +38,16 @@ def bridges_table(bridges: list[Bridge]) -> Table:
         table.add_column(name, no_wrap=name != "CHIP", overflow="fold")
     for bridge in bridges:
         style = STATE_STYLES.get(bridge.state, "")
-        cells = (bridge.name, bridge.address, bridge.firmware or "-", _state(bridge), bridge.chip or "-")
+        cells = (
+            bridge.name,
+            bridge.address,
+            bridge.firmware or "-",
+            bridge.protocol or "-",
+            _state(bridge),
+            bridge.chip or "-",
+        )
         row = [Text(escape(cell)) for cell in (*cells, bridge.id or "-")]
-        row[3].stylize(style)
+        row[4].stylize(style)
         table.add_row(*row)
     return table
 

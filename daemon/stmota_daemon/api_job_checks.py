@@ -2,9 +2,9 @@
 
 from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.firmware_store import FirmwareStore
-from stmota_protocol.api import FlashOptions, JobKind, JobRequest, ProblemCode
+from stmota_protocol.api import FlashOptions, JobKind, JobOptions, JobRequest, ProblemCode
+from stmota_protocol.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
 from stmota_protocol.chip_work import (
-    ChipOptions,
     EraseOptions,
     GoOptions,
     MemoryBytes,
@@ -13,6 +13,7 @@ from stmota_protocol.chip_work import (
     VerifyOptions,
 )
 from stmota_protocol.expectation import MAX_WITHIN_S, BadPattern, compile_pattern
+from stmota_protocol.limits import HEADER_BYTES, MAX_KEY_BYTES, MAX_SETTINGS, MAX_SMALL_FRAME, MAX_VALUE_BYTES
 
 MIN_BAUD = 1200
 """The slowest any ROM of the table synchronises at (AN3155 §3.1 and the devices' limits)."""
@@ -23,6 +24,10 @@ MAX_FILES = 16
 """Of one flash: a bootloader, an application, settings and more; bounds what a job can ask to read."""
 MAX_READ = 64 * 1024 * 1024
 """Bytes of one read: what the firmware store takes, and an hour and a half at 115200 baud."""
+MAX_CHANGES_BYTES = MAX_SMALL_FRAME - HEADER_BYTES - 1
+"""One SetSettings (BRIDGE_PROTOCOL.md), its count aside."""
+SECRET = "password"  # noqa: S105 - a key, no secret
+"""The one setting that is a secret (bridge_settings.c)."""
 MAX_PATCHES = 64
 """Option bytes given by address: more than any chip has words of them."""
 END_OF_MEMORY = 1 << 32
@@ -87,7 +92,7 @@ def check_file(sha256: str, filename: str, address: int | None, firmware: Firmwa
         )
 
 
-def _check_options(options: ChipOptions, firmware: FirmwareStore) -> None:
+def _check_options(options: JobOptions, firmware: FirmwareStore) -> None:
     match options:
         case ReadOptions():
             check_baud(options.baud)
@@ -104,8 +109,26 @@ def _check_options(options: ChipOptions, firmware: FirmwareStore) -> None:
             _check_range(options.address, 1)
         case OptionBytesOptions():
             _check_patches(options.raw)
+        case BridgeSettingsOptions():
+            _check_settings(options.changes)
+        case BridgeUpdateOptions():
+            check_file(options.firmware, options.filename, None, firmware)
         case _:
             pass
+
+
+def _check_settings(changes: dict[str, str]) -> None:
+    if len(changes) > MAX_SETTINGS:
+        raise refused(ProblemCode.USAGE, f"at most {MAX_SETTINGS} settings in one job")
+    for key, value in changes.items():
+        if len(key.encode()) > MAX_KEY_BYTES or len(value.encode()) > MAX_VALUE_BYTES:
+            message = f"{key[:40]!r}: a key has at most {MAX_KEY_BYTES} bytes, a value {MAX_VALUE_BYTES}"
+            raise refused(ProblemCode.USAGE, message)
+        if key == SECRET:
+            message = "the Wi-Fi password is not set over the network, and no job remembers it"
+            raise refused(ProblemCode.USAGE, message, "over USB it is: stmota bridge provision")
+    if sum(2 + len(f"{key}{value}".encode()) for key, value in changes.items()) > MAX_CHANGES_BYTES:
+        raise refused(ProblemCode.USAGE, f"these changes have more than {MAX_CHANGES_BYTES} bytes together")
 
 
 def _check_whole_range(address: int | None, length: int | None) -> None:

@@ -16,12 +16,14 @@ import trio
 
 from stmota_daemon.bell import Bell
 from stmota_daemon.beside import beside
+from stmota_daemon.bridge_care import BridgeCare
 from stmota_daemon.bridge_run import BridgeRun
 from stmota_daemon.clock_sync import ClockSync
 from stmota_daemon.link import ClockMap, Link, LinkError, LinkHeld, LinkLost
 from stmota_daemon.peer_text import MAX_NAME, cleaned
 from stmota_edge.pump import Ending, Pump, Talker
 from stmota_protocol.connection import Connection, Role, State
+from stmota_protocol.frames import MAJOR
 from stmota_protocol.limits import MAX_TEXT_BYTES
 from stmota_protocol.messages import (
     BatchResult,
@@ -39,6 +41,7 @@ from stmota_protocol.messages import (
     Welcome,
 )
 from stmota_protocol.steps import EdgeIdentity, Unclaimed
+from stmota_protocol.upkeep import FromBridge
 
 CONNECT_WITHIN_S = 5.0
 """For TCP to connect: a lost SYN is sent again after 1 and 3 s (RFC 6298), so two may be lost."""
@@ -132,6 +135,7 @@ class BridgeLink(Link, Talker):
         self._newest_run = 0
         self._console: deque[Console | ConsoleGap] = deque()
         self._console_waiting_bytes = 0
+        self._care = BridgeCare(self._connection, self._say)
         self._safe_position = 0
         self._acknowledged = 0
 
@@ -160,6 +164,16 @@ class BridgeLink(Link, Talker):
                 f"it takes connections, but said nothing that a bridge says within {GREET_WITHIN_S:.0f} s"
             )
             raise LinkLost(message) from error
+
+    @property
+    def protocol(self) -> str:
+        """Version of the bridge protocol that the bridge speaks."""
+        return f"{MAJOR}.{self._connection.peer_minor}"
+
+    @property
+    def care(self) -> BridgeCare:
+        """Who asks about the bridge itself."""
+        return self._care
 
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> BridgeRun:
         """Begin a run; an earlier one is over with it. Raises `LinkLost`."""
@@ -210,6 +224,8 @@ class BridgeLink(Link, Talker):
                 self._pump.say(Ping(self._clock_sync.ping_token()))
             case Busy():
                 self._busy = message
+            case _ if isinstance(message, FromBridge):
+                self._care.heard(message)
             case _:
                 pass
         self._bell.ring()
@@ -276,6 +292,7 @@ class BridgeLink(Link, Talker):
             self._lost = LinkLost(cleaned(ending.text, MAX_TEXT_BYTES))
         for run in self._runs.values():
             run.lose(self._lost)
+        self._care.lose(self._lost)
         self._bell.ring()
 
 

@@ -191,6 +191,7 @@ class BridgeTask(LinkOwner):
     def link_changed(self, link: Link | None) -> None:
         """Tell of it, and remember where a bridge was reached."""
         if link is not None:
+            self.known.spoken_protocol = link.protocol or self.known.spoken_protocol
             self._remember()
         self._watcher.changed(self)
 

@@ -6,9 +6,13 @@ Two kinds exist and jobs cannot tell them apart: `bridge_link.BridgeLink` (a bri
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stmota_protocol.messages import Console, ConsoleGap
 from stmota_protocol.steps import Batch, EdgeIdentity, Result, Unclaimed
+
+if TYPE_CHECKING:
+    from stmota_daemon.bridge_care import BridgeCare  # it raises this module's errors
 
 
 class LinkError(Exception):
@@ -84,6 +88,16 @@ class Link(ABC):
 
     identity: EdgeIdentity
     clock: ClockMap
+
+    @property
+    def protocol(self) -> str | None:
+        """Version of the bridge protocol that the bridge speaks; None: there is no bridge."""
+        return None
+
+    @property
+    def care(self) -> "BridgeCare | None":
+        """Who asks about the bridge itself; None: there is no bridge, only a serial port."""
+        return None
 
     @property
     def answer_delay_us(self) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from stmota_daemon.bridge_settings_job import bridge_settings
+from stmota_daemon.bridge_update_job import bridge_update
 from stmota_daemon.doctor import doctor
 from stmota_daemon.erase_job import erase
 from stmota_daemon.expectation import ExpectationMissed
@@ -22,6 +24,7 @@ from stmota_daemon.verify_job import verify
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import FlashOptions, Job, JobKind, Problem, ProblemCode
+from stmota_protocol.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
 from stmota_protocol.chip_work import (
     EraseOptions,
     GoOptions,
@@ -72,6 +75,10 @@ def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[J
         image_file = _firmware(firmware, options.firmware, options.filename)
         return await verify(board, report, image_file, options)
 
+    async def do_update(board: Board, report: Report, options: BridgeUpdateOptions) -> WorkOutcome:
+        image = _firmware(firmware, options.firmware, options.filename)
+        return await bridge_update(board, report, image, options)
+
     return {
         JobKind.FLASH: do_flash,
         JobKind.INFO: do_info,
@@ -84,6 +91,8 @@ def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[J
         JobKind.PROTECT: _with_options(ProtectOptions, protect),
         JobKind.UNPROTECT: _with_options(UnprotectOptions, unprotect),
         JobKind.OPTION_BYTES: _with_options(OptionBytesOptions, option_bytes),
+        JobKind.BRIDGE_SETTINGS: _with_options(BridgeSettingsOptions, bridge_settings),
+        JobKind.BRIDGE_UPDATE: _with_options(BridgeUpdateOptions, do_update),
     }
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from stmota_protocol.api import DoctorReport, FlashReport, TargetInfo
-from stmota_protocol.chip_work import ChipResult
+from stmota_protocol.api import DoctorReport, FlashReport, JobResult, TargetInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +11,7 @@ class WorkOutcome:
 
     report: FlashReport | None = None
     target: TargetInfo | None = None
-    result: ChipResult | None = None
+    result: JobResult | None = None
     doctor: DoctorReport | None = None
 
     @property

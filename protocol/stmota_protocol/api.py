@@ -9,6 +9,7 @@ from enum import Enum, unique
 from typing import TypeAlias
 
 from stmota_protocol.api_wire import Wire
+from stmota_protocol.bridge_work import BridgeOptions, BridgeResult
 from stmota_protocol.chip_work import ChipOptions, ChipResult
 
 API_VERSION = (2, 0)
@@ -58,6 +59,8 @@ class ProblemCode(Enum):
     """The board did not say what it should after a flash."""
     WIRING = "wiring"
     """`stmota doctor` found a wire to look at."""
+    BRIDGE_REFUSED = "bridge-refused"
+    """The bridge does not do this to itself: not allowed, not possible, or no newer firmware."""
     CANCELLED = "cancelled"
 
 
@@ -106,6 +109,7 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.NO_IMAGE_BEFORE: ExitCode.REFUSED,
     ProblemCode.EXPECTATION_FAILED: ExitCode.FAILED,
     ProblemCode.WIRING: ExitCode.FAILED,
+    ProblemCode.BRIDGE_REFUSED: ExitCode.REFUSED,
     ProblemCode.CANCELLED: ExitCode.INTERRUPTED,
 }
 """One exit code for each problem; a test keeps it complete."""
@@ -222,6 +226,12 @@ class JobKind(Enum):
     PROTECT = "protect"
     UNPROTECT = "unprotect"
     OPTION_BYTES = "option-bytes"
+    BRIDGE_SETTINGS = "bridge-settings"
+    BRIDGE_UPDATE = "bridge-update"
+
+
+JobOptions: TypeAlias = ChipOptions | BridgeOptions
+JobResult: TypeAlias = ChipResult | BridgeResult
 
 
 class FlashFile(Wire, frozen=True):
@@ -267,7 +277,7 @@ class JobRequest(Wire, frozen=True):
     bridge: str | None = None
     flash: FlashOptions | None = None
     """For `FLASH`, and only there."""
-    options: ChipOptions | None = None
+    options: JobOptions | None = None
     """For the kinds behind `RESET`: of the job's own kind."""
     wait: bool = True
     """Queue behind running jobs; False: fail with `busy` instead."""
@@ -407,12 +417,12 @@ class Job(Wire, frozen=True):
     started_at: float | None = None
     ended_at: float | None = None
     flash: FlashOptions | None = None
-    options: ChipOptions | None = None
+    options: JobOptions | None = None
     problem: Problem | None = None
     report: FlashReport | None = None
     target: TargetInfo | None = None
     """The chip, for all kinds but `FLASH`, whose report has it, and `RESET`."""
-    result: ChipResult | None = None
+    result: JobResult | None = None
     """For the kinds that have `options`."""
     doctor: DoctorReport | None = None
     """For `DOCTOR`."""

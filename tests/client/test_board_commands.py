@@ -13,7 +13,16 @@ from command_line import Stmota
 from sample_answers import LAB, job
 from scripted_daemon import Answer, EventStream, ScriptedDaemon, answer
 from stmota_client import main
-from stmota_protocol.api import Job, JobKind, JobRequest, JobState, Problem, ProblemCode, StateEvent
+from stmota_protocol.api import (
+    Job,
+    JobKind,
+    JobOptions,
+    JobRequest,
+    JobState,
+    Problem,
+    ProblemCode,
+    StateEvent,
+)
 from stmota_protocol.chip_work import (
     ChipOptions,
     ChipResult,
@@ -63,7 +72,7 @@ def script(daemon: ScriptedDaemon, kind: JobKind, result: ChipResult | None, **m
     daemon.on("HEAD", f"/v1/firmware/{SHA256}", Answer())
 
 
-def asked(daemon: ScriptedDaemon) -> ChipOptions | None:
+def asked(daemon: ScriptedDaemon) -> JobOptions | None:
     """The options of the one job that was asked for."""
     [request] = daemon.asked("POST", "/v1/jobs")
     decoded = msgspec.json.decode(request.body, type=JobRequest)

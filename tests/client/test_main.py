@@ -193,6 +193,8 @@ def test_parts_know_their_group() -> None:
     assert [(part.group, part.command) for part in PARTS] == [
         ("", "daemon"),
         ("bridge", "serve"),
+        ("bridge", "install"),
+        ("bridge", "provision"),
         ("", "sim"),
     ]
     assert Part("a.b", "x", "y").group == "a"

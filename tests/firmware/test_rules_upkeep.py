@@ -12,6 +12,7 @@ import trio
 from bridge_bench import LONG, WITHIN_S, Bench
 from bridge_peer import Peer
 from bridge_process import running_bridge
+from esp_images import image
 from stmota_protocol.messages import (
     BatchRequest,
     BeginRun,
@@ -43,13 +44,6 @@ from stmota_protocol.wire import encode_message
 
 HOST = Path(__file__).parents[2] / "bridge_firmware" / "host"
 PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
-
-
-def image(version: str = "1.2.3", project: str = "stmota_bridge", length: int = 30_000) -> bytes:
-    """What ESP-IDF builds, as far as a bridge looks at it (esp_app_format.h, esp_app_desc.h)."""
-    head = b"\xe9" + bytes(31) + (0xABCD5432).to_bytes(4, "little") + bytes(12)
-    head += version.encode().ljust(32, b"\0") + project.encode().ljust(32, b"\0")
-    return head + bytes(at % 251 for at in range(length - len(head)))
 
 
 @pytest.fixture(params=["c", "python"])

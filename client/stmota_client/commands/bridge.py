@@ -7,6 +7,7 @@ import typer
 
 from stmota_client import screen
 from stmota_client.arguments import Common, WithJson, add_command, with_examples
+from stmota_client.commands import bridge_upkeep
 from stmota_client.errors import ClientError
 from stmota_client.escape import escape
 from stmota_client.parts import BridgeParts
@@ -64,7 +65,7 @@ class RemoveArguments(Common):
 
 
 def bridge() -> None:
-    """Add and remove bridges; serve a serial port as one."""
+    """Add and remove bridges, set and update them; serve a serial port as one."""
 
 
 def add(arguments: AddArguments) -> None:
@@ -130,6 +131,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     add_command(group, "remove", RemoveArguments, remove, examples=("stmota bridge remove lab-esp32",))
+    bridge_upkeep.register(group)
     app.add_typer(
         group, name="bridge", help=with_examples(bridge, ("stmota bridge add lab-esp32 192.168.1.20",))
     )

@@ -1,0 +1,71 @@
+"""`stmota bridge settings` and `stmota bridge update` through a real daemon to the C bridge."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from bridge_process import running_bridge
+from esp_images import image
+from real_lab import RealLab, real_lab
+
+HOST = Path(__file__).parents[2] / "bridge_firmware" / "host"
+
+
+@pytest.fixture
+def lab() -> Generator[RealLab, None, None]:
+    with real_lab() as lab:
+        lab.daemon()
+        yield lab
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    (tmp_path / "net_settings").write_text("yes")
+    (tmp_path / "net_update").write_text("yes")
+    return tmp_path
+
+
+def test_settings_and_firmware_of_a_bridge_are_changed_over_the_network(
+    build: Callable[..., Path], lab: RealLab, state: Path
+) -> None:
+    program = build("stmota-bridge", *sorted(HOST.glob("*.c")))
+    with running_bridge([str(program), "--state-dir", str(state)]) as running:
+        lab.add("lab", running.port)
+        changed = lab.stmota("bridge", "settings", "lab", "nrst=25", "console=57600 8E1")
+        assert changed.code == 0, changed.err
+        assert "nrst          25   (after a restart)\n" in changed.out
+        assert "password      not set\n" in changed.out
+        refused = lab.stmota("bridge", "settings", "lab", "nrst=5")
+        assert refused.code == 8
+        assert "its settings were not changed: nrst: GPIO5 cannot be used" in refused.err
+        secret = lab.stmota("bridge", "settings", "lab", "password=correct horse")
+        assert secret.code == 2
+        assert "correct" not in secret.err
+        again = lab.stmota("bridge", "settings", "lab", "--restart")
+        assert again.code == 0, again.err
+        assert "nrst          25\n" in again.out
+
+        other = lab.stmota("bridge", "update", "lab", lab.file("other.bin", image(project="blinky")))
+        assert other.code == 8
+        assert "is of the project 'blinky'; the bridge runs 'stmota_bridge'" in other.err
+        no_image = lab.stmota("bridge", "update", "lab", lab.file("no.bin", bytes(4000)))
+        assert (no_image.code, "it begins with 0x00" in no_image.err) == (8, True)
+        updated = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("1.2.3")))
+        assert updated.code == 0, updated.err
+        assert "lab: runs 1.2.3 (before: host-0.1.0), " in updated.out
+        same = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("1.2.3")))
+        assert same.code == 8
+        assert "is version 1.2.3, and the bridge runs 1.2.3: it is no newer" in same.err
+        assert "1.2.3 " in lab.stmota("discover", "--timeout", "0").out
+
+
+def test_what_provisioning_did_not_allow_is_said_with_the_way_to_allow_it(lab: RealLab) -> None:
+    lab.with_board("lab")
+    for command in (("settings", "lab"), ("settings", "lab", "name=x")):
+        ended = lab.stmota("bridge", *command)
+        assert ended.code == 8
+        assert "start it with --settings FILE" in ended.err
+    ended = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("9.0")))
+    assert ended.code == 8
+    assert "a soft bridge is updated with pip" in ended.err
