@@ -129,7 +129,7 @@ class FakeEdge:
         """Whether the daemon under test has a link to host:1."""
         return "host:1" in self.links and self.link.lost is None
 
-    async def peek(self, place: Place) -> Peeked:
+    async def peek(self, place: Place, _id: str | None = None) -> Peeked:
         await trio.lowlevel.checkpoint()
         assert not isinstance(place, SerialPlace)
         self.peeks.append(trio.current_time())
@@ -144,7 +144,11 @@ class FakeEdge:
 
     @asynccontextmanager
     async def open(
-        self, place: Place, console_from: Callable[[EdgeIdentity], int], _console: UartSettings
+        self,
+        place: Place,
+        _id: str | None,
+        console_from: Callable[[EdgeIdentity], int],
+        _console: UartSettings,
     ) -> AsyncGenerator[Link]:
         await trio.lowlevel.checkpoint()
         where = place.url if isinstance(place, SerialPlace) else f"{place.host}:{place.port}"

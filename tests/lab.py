@@ -211,13 +211,13 @@ async def lab_daemon(
     async with trio.open_nursery() as nursery:
 
         def open_link(
-            place: Place, console_from: Callable[[EdgeIdentity], int], _console: UartSettings
+            place: Place, _id: str | None, console_from: Callable[[EdgeIdentity], int], _console: UartSettings
         ) -> AbstractAsyncContextManager[Link]:
             assert isinstance(place, NetworkPlace)
             stream = connect(by_port[place.port], nursery)
             return open_bridge_link(stream, controller_id, owner, console_from=console_from)
 
-        async def peek(place: Place) -> Peeked:
+        async def peek(place: Place, _id: str | None) -> Peeked:
             assert isinstance(place, NetworkPlace)
             return await peek_at_bridge(connect(by_port[place.port], nursery))
 

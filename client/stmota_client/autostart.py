@@ -31,6 +31,7 @@ NEEDED = (
     "sqlalchemy",
     "tomlkit",
     "elftools",
+    "cryptography",
 )
 """Modules of `stmota[daemon]`: what a thin installation lacks."""
 SHOWN_LOG_LINE = 200

@@ -29,6 +29,7 @@ from stmota_protocol.api import (
     Bridge,
     BridgeEvent,
     BridgeGone,
+    BridgeKey,
     DaemonEvent,
     DaemonGreeting,
     Job,
@@ -41,6 +42,7 @@ from stmota_protocol.api import (
     PhaseEvent,
     ProblemCode,
     ProgressEvent,
+    SecureBridge,
     StateEvent,
 )
 from stmota_protocol.places import DaemonAddress, parse_daemon_url
@@ -90,6 +92,19 @@ class Client:
     def remove_bridge(self, ref: str) -> None:
         """Remove a bridge from the daemon's configuration."""
         self._transport.request("DELETE", f"/v1/bridges/{_quoted(ref)}")
+
+    def bridge_fingerprint(self, ref: str) -> BridgeKey:
+        """Ask a bridge for its key's fingerprint; its console shows it, too."""
+        return self._get(f"/v1/bridges/{_quoted(ref)}/security", BridgeKey)
+
+    def secure_bridge(self, ref: str, fingerprint: str) -> BridgeKey:
+        """Put a bridge into secure mode, if its key has that fingerprint."""
+        body = msgspec.json.encode(SecureBridge(fingerprint=fingerprint))
+        return self._ask("POST", f"/v1/bridges/{_quoted(ref)}/security", BridgeKey, body)
+
+    def forget_bridge_security(self, ref: str) -> None:
+        """Let the daemon speak to a bridge without TLS again."""
+        self._transport.request("DELETE", f"/v1/bridges/{_quoted(ref)}/security")
 
     def upload_firmware(self, data: bytes) -> str:
         """Put an image into the daemon's store unless it is there; return its SHA-256 in hex."""

@@ -16,16 +16,17 @@ from stmota_protocol.api import JobKind
 from stmota_protocol.steps import EdgeIdentity, UartSettings
 
 OpenLink: TypeAlias = Callable[
-    [Place, Callable[[EdgeIdentity], int], UartSettings], AbstractAsyncContextManager[Link]
+    [Place, str | None, Callable[[EdgeIdentity], int], UartSettings], AbstractAsyncContextManager[Link]
 ]
-"""Opens a link to the edge at a place; the callable tells the console position wanted of that edge, the
+"""Opens a link to the edge at a place, of that id in hex if it is known; the callable tells the console
+position wanted of that edge, the
 settings are the console's, for a port that does not keep them itself.
 
 Raises `LinkError` only, on entering and on leaving; what the callable raises comes through.
 """
 
-Peek: TypeAlias = Callable[[Place], Awaitable[Peeked]]
-"""Looks at the edge at a place, without becoming its controller. Raises `LinkError`."""
+Peek: TypeAlias = Callable[[Place, str | None], Awaitable[Peeked]]
+"""Looks at the edge at a place, of that id if it is known, without a hello. Raises `LinkError`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,9 @@ class BridgeTask(LinkOwner):
 
     def open_link(self, console_from: Callable[[EdgeIdentity], int]) -> AbstractAsyncContextManager[Link]:
         """Open a link to where the bridge is now."""
-        return self._services.open_link(self._place(), console_from, self.console_settings())
+        return self._services.open_link(
+            self._place(), self._expected_id, console_from, self.console_settings()
+        )
 
     async def peek(self) -> Peeked:
         """Look at the bridge, where it answers first of its addresses. Raises `LinkError`, `WrongEdge`."""
@@ -269,10 +271,14 @@ class BridgeTask(LinkOwner):
         self._watcher.changed(self)
 
     async def _peek_at(self, place: Place) -> Peeked:
-        peeked = await self._services.peek(place)
+        peeked = await self._services.peek(place, self._expected_id)
         self.check_identity(peeked.identity)
         self.known.spoken_protocol = peeked.protocol
         return peeked
+
+    @property
+    def _expected_id(self) -> str | None:
+        return self.known.expected_id or self.known.id
 
     def _place(self) -> Place:
         """Where to try: where it answered last, else the next of its addresses."""

@@ -19,6 +19,7 @@ from stmota_daemon.api_daemon import DaemonRoutes
 from stmota_daemon.api_events import EventRoutes
 from stmota_daemon.api_firmware import FirmwareRoutes
 from stmota_daemon.api_jobs import JobRoutes
+from stmota_daemon.api_security import SecurityRoutes
 from stmota_daemon.bridge_services import BridgeServices, OpenLink, Peek
 from stmota_daemon.bridges import Bridges
 from stmota_daemon.config import Config
@@ -30,6 +31,7 @@ from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.links import link_opener, peeker
 from stmota_daemon.openapi import openapi
 from stmota_daemon.private_files import make_private_dir
+from stmota_daemon.security import Security
 from stmota_daemon.server import HttpServer
 from stmota_daemon.store import Store
 from stmota_daemon.subscription import DaemonEvents
@@ -57,6 +59,7 @@ class Services:
     def __init__(self, state_dir: Path) -> None:
         self.store = Store(state_dir)
         self.store.forget_old_jobs()
+        self.security = Security(self.store, state_dir / "ca")
         self.events = DaemonEvents()
         self.jobs = JobRegistry(
             self.store, lambda job: self.events.publish(JobChanged(at=time.time(), job=job))
@@ -111,9 +114,11 @@ class Daemon:
     ) -> None:
         """Serve until `shut_down` or a cancellation. Jobs that run are left to the next daemon."""
         config, services = self._config, self._services
-        open_link = link_opener(services.store.controller_id(), config.name)
+        open_link = link_opener(services.store.controller_id(), config.name, services.security)
         async with trio.open_nursery() as nursery:
-            bridges = Bridges(services.for_bridges(open_link, peeker()), services.events, nursery)
+            bridges = Bridges(
+                services.for_bridges(open_link, peeker(services.security)), services.events, nursery
+            )
             bridges.configure(config.bridges)
             bridges.take_up(services.jobs.take_up())
             if config.mdns:
@@ -131,6 +136,7 @@ class Daemon:
         routes = [
             *about.routes(),
             *BridgeRoutes(bridges, self._config_file).routes(),
+            *SecurityRoutes(bridges, services.security, self._config.name).routes(),
             *FirmwareRoutes(services.firmware).routes(),
             *JobRoutes(services.jobs, bridges, services.firmware, services.traces).routes(),
             *EventRoutes(bridges, services.logs, services.events).routes(),

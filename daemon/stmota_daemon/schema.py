@@ -51,6 +51,14 @@ bridges = Table(
 )
 """Bridges that were reached: where last (`place` as JSON), and the chip found there."""
 
+secured_bridges = Table(
+    "secured_bridges",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("authority", String(64), nullable=False),
+)
+"""Bridges that are spoken to by TLS only, and the SHA-256 of the CA that secured them."""
+
 verified_images = Table(
     "verified_images",
     metadata,

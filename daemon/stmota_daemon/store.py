@@ -199,6 +199,33 @@ class Store:
             return None
         return SeenBridge(row.id, row.name, _decode_place(row.place), row.chip, row.seen_at)
 
+    def secured_bridges(self) -> frozenset[str]:
+        """Return the ids, in hex, of the bridges that are spoken to by TLS only."""
+        with self._begin() as connection:
+            return frozenset(connection.execute(sql.select(schema.secured_bridges.c.id)).scalars())
+
+    def secured_bridge_at(self, place: Place) -> str | None:
+        """Return the id of the secured bridge that was last reached at a place."""
+        secured, seen = schema.secured_bridges, schema.bridges
+        query = sql.select(secured.c.id).join(seen, seen.c.id == secured.c.id)
+        query = query.where(seen.c.place == _json(place)).order_by(seen.c.seen_at.desc()).limit(1)
+        with self._begin() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def save_secured_bridge(self, bridge_id: str, authority: str) -> None:
+        """From now on that bridge is spoken to by TLS only; `authority`: SHA-256 of the CA, in hex."""
+        with self._begin() as connection:
+            statement = insert(schema.secured_bridges).values(id=bridge_id, authority=authority)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["id"], set_={"authority": authority})
+            )
+
+    def forget_secured_bridge(self, bridge_id: str) -> None:
+        """That bridge may be spoken to plain again."""
+        table = schema.secured_bridges
+        with self._begin() as connection:
+            connection.execute(sql.delete(table).where(table.c.id == bridge_id))
+
     def verified_image(self, chip: str) -> tuple[FlashFile, ...] | None:
         """Return the files that were last verified on a chip."""
         query = sql.select(schema.verified_images.c.files).where(schema.verified_images.c.chip == chip)

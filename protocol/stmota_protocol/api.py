@@ -204,6 +204,20 @@ class SerialPlace(Wire, frozen=True, tag="serial", tag_field="kind"):
     boot0: str | None = None
 
 
+class SecureBridge(Wire, frozen=True):
+    """`POST /v1/bridges/{ref}/security`: put a bridge into secure mode."""
+
+    fingerprint: str
+    """Of its key, as its console shows it: SHA-256 in 64 lower-case hex digits."""
+
+
+class BridgeKey(Wire, frozen=True):
+    """A bridge and the fingerprint of its key."""
+
+    id: str
+    fingerprint: str
+
+
 class AddBridge(Wire, frozen=True):
     """`POST /v1/bridges`: add a bridge to the daemon's configuration."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
@@ -14,6 +15,8 @@ from stmota_daemon.bridge_link import BridgeAddress
 from stmota_daemon.bridge_peek import PEEK_WITHIN_S, Peeked, peek_at_bridge
 from stmota_daemon.link import LinkLost
 from stmota_daemon.links import MOST_PEEKS_AT_ONCE, peeker
+from stmota_daemon.security import Security
+from stmota_daemon.store import Store
 from stmota_edge.soft_bridge import SoftBridge
 from stmota_protocol.api import NetworkPlace, SerialPlace
 from stmota_protocol.frames import PREAMBLE
@@ -122,10 +125,10 @@ async def test_where_nobody_listens_is_a_lost_link(host: str) -> None:
             await peek_at_bridge(BridgeAddress(host, 1))
 
 
-async def test_no_more_than_a_few_look_at_once(autojump_clock: MockClock) -> None:
+async def test_no_more_than_a_few_look_at_once(autojump_clock: MockClock, tmp_path: Path) -> None:
     looking = most = 0
 
-    async def look(address: BridgeAddress) -> Peeked:
+    async def look(_: trio.abc.Stream | BridgeAddress) -> Peeked:
         nonlocal looking, most
         looking += 1
         most = max(most, looking)
@@ -133,15 +136,21 @@ async def test_no_more_than_a_few_look_at_once(autojump_clock: MockClock) -> Non
         looking -= 1
         return Peeked(identity(), "", "1.0", 0.0)
 
-    peek = peeker(look)
+    store = Store(tmp_path)
+    peek = peeker(Security(store, tmp_path / "ca"), look)
     async with trio.open_nursery() as nursery:
         for port in range(100):
-            nursery.start_soon(peek, NetworkPlace(host="host", port=port))
+            nursery.start_soon(peek, NetworkPlace(host="host", port=port), None)
         await wait_all_tasks_blocked()
         assert looking == MOST_PEEKS_AT_ONCE
     assert (most, trio.current_time()) == (MOST_PEEKS_AT_ONCE, 7)
+    store.close()
 
 
-async def test_a_serial_port_is_not_opened_for_a_look() -> None:
+async def test_a_serial_port_is_not_opened_for_a_look(tmp_path: Path) -> None:
+    store = Store(tmp_path)
     with pytest.raises(LinkLost, match="cannot be looked at"):
-        await peeker()(SerialPlace(url="/dev/null", reset=None, boot0=None))
+        await peeker(Security(store, tmp_path / "ca"))(
+            SerialPlace(url="/dev/null", reset=None, boot0=None), None
+        )
+    store.close()

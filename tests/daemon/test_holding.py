@@ -232,7 +232,7 @@ async def test_an_announcement_that_changed_is_looked_at(tmp_path: Path, autojum
 async def test_a_look_that_takes_long_does_not_keep_a_job_waiting(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(place: object) -> None:
+    async def hang(place: object, bridge_id: object) -> None:
         await trio.sleep_forever()
 
     edge = FakeEdge()

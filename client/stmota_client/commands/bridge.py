@@ -8,6 +8,12 @@ import typer
 from stmota_client import screen
 from stmota_client.arguments import Common, WithJson, add_command, with_examples
 from stmota_client.commands import bridge_upkeep
+from stmota_client.commands.bridge_secure import (
+    ForgetArguments,
+    SecureArguments,
+    forget_security,
+    secure,
+)
 from stmota_client.errors import ClientError
 from stmota_client.escape import escape
 from stmota_client.parts import BridgeParts
@@ -132,6 +138,14 @@ def register(app: typer.Typer) -> None:
     )
     add_command(group, "remove", RemoveArguments, remove, examples=("stmota bridge remove lab-esp32",))
     bridge_upkeep.register(group)
+    add_command(group, "secure", SecureArguments, secure, examples=("stmota bridge secure lab-esp32",))
+    add_command(
+        group,
+        "forget-security",
+        ForgetArguments,
+        forget_security,
+        examples=("stmota bridge forget-security lab-esp32",),
+    )
     app.add_typer(
         group, name="bridge", help=with_examples(bridge, ("stmota bridge add lab-esp32 192.168.1.20",))
     )

@@ -1,0 +1,89 @@
+"""The routes of secure mode."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stmota_daemon.api_error import Refused, refused
+from stmota_daemon.api_routes import Route, json_answer, json_body
+from stmota_daemon.bridge_link import BridgeAddress
+from stmota_daemon.bridge_task import BridgeTask
+from stmota_daemon.bridges import Bridges
+from stmota_daemon.link import LinkError, LinkLost
+from stmota_daemon.security import Security
+from stmota_protocol.api import BridgeKey, NetworkPlace, ProblemCode, SecureBridge
+
+
+class SecurityRoutes:
+    """Putting bridges into secure mode, under the daemon's name."""
+
+    def __init__(self, bridges: Bridges, security: Security, name: str) -> None:
+        self._bridges = bridges
+        self._security = security
+        self._name = name
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the table."""
+        path = "/v1/bridges/{ref}/security"
+        wrong = (
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+        return [
+            Route("GET", path, self._ask, "A bridge's key, asked for at it", BridgeKey, refusals=wrong),
+            Route(
+                "POST", path, self._secure, "Put a bridge into secure mode", BridgeKey,
+                body=SecureBridge, refusals=wrong,
+            ),
+            Route(
+                "DELETE", path, self._forget, "Forget that a bridge is secured", None,
+                HTTPStatus.NO_CONTENT, refusals=wrong[:2],
+            ),
+        ]  # fmt: skip
+
+    async def _ask(self, request: Request) -> Response:
+        task = self._bridges.find(request.path_params["ref"])
+        try:
+            found, fingerprint = await self._security.fingerprint(_address(task), self._name)
+        except LinkError as error:
+            raise _refusal(task, error) from error
+        return json_answer(BridgeKey(id=found, fingerprint=fingerprint))
+
+    async def _secure(self, request: Request) -> Response:
+        task = self._bridges.find(request.path_params["ref"])
+        asked = await json_body(request, SecureBridge)
+        if task.jobs_ahead:
+            raise refused(
+                ProblemCode.BUSY, f"the bridge {task.known.name} has jobs", "wait for them, or cancel them"
+            )
+        try:
+            found, fingerprint = await self._security.secure(_address(task), self._name, asked.fingerprint)
+        except LinkError as error:
+            raise _refusal(task, error) from error
+        task.connector.urge()
+        return json_answer(BridgeKey(id=found, fingerprint=fingerprint))
+
+    async def _forget(self, request: Request) -> Response:
+        task = self._bridges.find(request.path_params["ref"])
+        wanted = self._security.wanted(task.known.place, task.known.id)
+        if wanted is None:
+            raise refused(ProblemCode.USAGE, f"the bridge {task.known.name} is not secured by this daemon")
+        self._security.forget(wanted)
+        task.connector.urge()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _address(task: BridgeTask) -> BridgeAddress:
+    place = task.known.place
+    if not isinstance(place, NetworkPlace):
+        message = f"{task.known.name} is a serial port of the daemon's machine: there is nothing to secure"
+        raise refused(ProblemCode.USAGE, message)
+    return BridgeAddress(place.host, place.port)
+
+
+def _refusal(task: BridgeTask, error: LinkError) -> Refused:
+    code = ProblemCode.UNREACHABLE if isinstance(error, LinkLost) else ProblemCode.NOT_ALLOWED
+    return refused(code, f"the bridge {task.known.name} ({task.known.address}) is not secured: {error}")
