@@ -11,6 +11,7 @@ import trio
 
 from stmota_daemon.authority import Authority, BadAuthority, fingerprint_of
 from stmota_daemon.bridge_link import CONNECT_WITHIN_S, GREET_WITHIN_S, BridgeAddress, connect
+from stmota_daemon.errors import DaemonError
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.peer_text import cleaned
 from stmota_daemon.store import Place, Store
@@ -65,7 +66,11 @@ class Security:
 
     async def connect(self, address: BridgeAddress, unique_id: str) -> trio.abc.Stream:
         """Connect to a secured bridge and see its certificate. Raises `LinkLost`, `NotSecure`."""
-        context = tls_context(Authority.of(self._directory).client_file, is_server=False)
+        try:
+            context = tls_context(Authority.of(self._directory).client_file, is_server=False)
+        except (DaemonError, OSError) as error:
+            message = f"the daemon's own certificates cannot be used: {error}"
+            raise NotSecure(message) from error
         stream = await connect(address)
         try:
             with trio.fail_after(CONNECT_WITHIN_S):

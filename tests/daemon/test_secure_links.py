@@ -111,3 +111,11 @@ async def test_a_wrong_fingerprint_secures_nothing(security: Security, tmp_path:
             await security.secure(BridgeAddress(place.host, place.port), "lab", "00" * 32)
         assert not security.is_secured(ID.hex())
         assert await opened(security, place, None) == ID.hex()
+
+
+async def test_a_damaged_ca_is_told_and_ends_only_the_link(security: Security, tmp_path: Path) -> None:
+    async with served(bridge_of(tmp_path / "bridge.pem")) as place:
+        bridge_id = await secured(security, place)
+        (tmp_path / "ca" / "ca.pem").write_text("damaged")
+        with pytest.raises(NotSecure, match="the daemon's own certificates cannot be used"):
+            await opened(security, place, bridge_id)
