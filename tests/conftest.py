@@ -1,7 +1,8 @@
-"""What all tests share: independent tools, which may be missing on a developer's machine."""
+"""What all tests share: independent tools, which may be missing on a machine; how runs are set up."""
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell that runs us in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else no child could be interrupted either
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
