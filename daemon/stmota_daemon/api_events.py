@@ -116,12 +116,14 @@ class LogReader:
                 missed = MissedEvent(count=log.first_number - self._number, resume_from=log.first_number)
                 self._number = log.first_number
                 return event_bytes(missed.resume_from - 1, missed)
+            if self._follow:
+                await pieces.wait_for_turn(self._number)
             piece, self._number = pieces.take(self._number)
             if piece:
                 return piece
             if not self._follow:
                 return None
-            await pieces.wait_beyond(self._number)
+            await log.wait_beyond(self._number)
 
     async def _find_log(self) -> ConsoleLog | None:
         """The log of a bridge that was reached at some time; a follower waits for the first time."""

@@ -42,7 +42,7 @@ def boards(firmware: str) -> dict[str, BadBoard]:
             ("--chip", "G071", "--bootloader-version", "11.2"),
             8,
             "error: once flash is not empty the chip would ignore BOOT0: nBOOT_SEL is 1",
-            "remedy: set nBOOT_SEL to 0 first",
+            "remedy: `stmota option-bytes write nBOOT_SEL=0` first",
         ),
     }
 

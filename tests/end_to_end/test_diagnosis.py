@@ -23,7 +23,7 @@ def test_a_board_is_examined_traced_explained_and_rolled_back(lab: RealLab) -> N
     assert (ended.code, ended.json["suspects"]) == (1, ["TX"])
 
     trace = talking.replace("talking.bin", "flash.trace")
-    assert lab.stmota("flash", "-b", "right", talking, "--trace", trace).code == 0
+    assert lab.stmota("flash", "-b", "right", talking, "--full", "--trace", trace).code == 0
     with Path(trace).open("rb") as file:
         exchanges = [record for record in read_trace(file) if isinstance(record, Exchange)]
     explained = lab.stmota("explain", trace)
