@@ -97,8 +97,8 @@ def _image(stage: Stage, length: int) -> Path:
 
 
 def _flash(stage: Stage, bridge: str, length: int, *, verify: bool) -> tuple[Ended, float]:
-    """Flash with stmota; return the command's end, and the edge's seconds from first erase to last ACK."""
-    options = () if verify else ("--no-verify",)
+    """Flash all of it; return the command's end, and the edge's seconds from first erase to last ACK."""
+    options = ("--full",) if verify else ("--full", "--no-verify")
     image = str(_image(stage, length))
     ended = stage.run("stmota", "flash", "--bridge", bridge, "--json", *options, image)
     return ended, json.loads(ended.out)["report"]["seconds"]
