@@ -34,7 +34,7 @@ from stmota_protocol.api import (
     NoteEvent,
     Phase,
 )
-from stmota_protocol.chip_work import ChipOptions
+from stmota_protocol.api.chip_work import ChipOptions
 from stmota_protocol.steps import EdgeIdentity, Line, Result, UartSettings
 from stmota_simulator.board import LINES, VirtualBoard
 from stmota_simulator.port import VirtualPort

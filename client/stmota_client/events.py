@@ -12,7 +12,7 @@ import msgspec
 
 from stmota_client.errors import ClientError
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """The largest event is a finished job, some KiB; beyond this it is not our daemon."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from stmota_client import screen
 from stmota_client.errors import ClientError
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.chip_work import ReadResult
+from stmota_protocol.api.chip_work import ReadResult
 
 HEX_ENDINGS = frozenset({".hex", ".ihex", ".ihx"})
 FORMATS = ("bin", "hex")

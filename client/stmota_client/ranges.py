@@ -7,7 +7,7 @@ import typer
 from stmota_client.errors import ClientError
 from stmota_client.quantity import parse_number
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.chip_work import MemoryPiece
+from stmota_protocol.api.chip_work import MemoryPiece
 
 MOST_UNITS = 8192
 """More than any chip has; bounds what a typing error asks for."""

@@ -8,7 +8,7 @@ from stmota_client.errors import ClientError
 from stmota_client.events import EventDecoder, server_sent_events
 from stmota_client.transport import Parameters, Transport, went_away
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 
 RESUME_FOR_S = 30.0
 """How long a stream without news is tried again: a daemon that restarts needs a second or two."""

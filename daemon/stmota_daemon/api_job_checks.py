@@ -3,8 +3,8 @@
 from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.firmware_store import FirmwareStore
 from stmota_protocol.api import FlashOptions, JobKind, JobOptions, JobRequest, ProblemCode
-from stmota_protocol.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
-from stmota_protocol.chip_work import (
+from stmota_protocol.api.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
+from stmota_protocol.api.chip_work import (
     EraseOptions,
     GoOptions,
     MemoryBytes,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from stmota_daemon.api_error import refused
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 
 MAX_BODY = 1024 * 1024
 """Bytes of a JSON body; the largest real one is below 2 KiB."""

@@ -13,7 +13,7 @@ from stmota_daemon.peer_text import cleaned
 from stmota_daemon.work import Board, Report
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import Phase
-from stmota_protocol.bridge_work import BridgeSetting, BridgeSettingsOptions, BridgeSettingsResult
+from stmota_protocol.api.bridge_work import BridgeSetting, BridgeSettingsOptions, BridgeSettingsResult
 from stmota_protocol.limits import MAX_VALUE_BYTES
 from stmota_protocol.upkeep import (
     GetSettings,

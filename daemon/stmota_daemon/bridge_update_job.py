@@ -11,7 +11,7 @@ from stmota_daemon.refusals import refuse
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import Phase, Problem, ProblemCode
-from stmota_protocol.bridge_work import BridgeUpdateOptions, BridgeUpdateResult
+from stmota_protocol.api.bridge_work import BridgeUpdateOptions, BridgeUpdateResult
 from stmota_protocol.esp_image import EspImage, NotAnEspImage, read_esp_image
 from stmota_protocol.steps import EdgeIdentity
 from stmota_protocol.upkeep import UpdateState

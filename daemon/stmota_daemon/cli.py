@@ -17,7 +17,7 @@ from stmota_daemon.daemon_client import DaemonClient, NoAnswer, NotRunning
 from stmota_daemon.errors import DaemonError
 from stmota_daemon.instance import is_locked, lock_path
 from stmota_protocol.api import DaemonGreeting, ExitCode
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 from stmota_protocol.places import BadPlace, checked_socket_path, default_socket, log_file
 
 START_WITHIN_S = 30.0

@@ -20,7 +20,7 @@ from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol import an3155
 from stmota_protocol.api import Phase, Problem, ProblemCode
-from stmota_protocol.chip_work import EraseOptions, EraseResult
+from stmota_protocol.api.chip_work import EraseOptions, EraseResult
 from stmota_protocol.chips.layout import EraseUnit
 from stmota_protocol.chips.model import Family
 from stmota_protocol.images import Segment

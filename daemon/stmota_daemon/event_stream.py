@@ -9,7 +9,7 @@ import trio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 
 KEEP_ALIVE_S = 10.0
 """A comment after this much silence: both ends notice a dead connection, and proxies keep a live one."""

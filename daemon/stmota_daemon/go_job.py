@@ -9,7 +9,7 @@ from stmota_daemon.work import Board, Report
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.an3155 import Code
 from stmota_protocol.api import Phase, Problem, ProblemCode
-from stmota_protocol.chip_work import GoOptions, GoResult
+from stmota_protocol.api.chip_work import GoOptions, GoResult
 from stmota_protocol.chips.model import RegisterRead
 from stmota_protocol.image_checks import ram_ranges
 from stmota_protocol.plan import Block

@@ -13,7 +13,7 @@ from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol import an3155
 from stmota_protocol.an3155_protection import OPTION_PROGRAM_US
 from stmota_protocol.api import Problem, ProblemCode
-from stmota_protocol.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
+from stmota_protocol.api.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
 from stmota_protocol.chips.option_bytes import option_value
 from stmota_protocol.chips.option_dangers import dangers
 from stmota_protocol.chips.option_writes import (

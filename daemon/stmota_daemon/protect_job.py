@@ -14,7 +14,7 @@ from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol import an3155_protection as rom
 from stmota_protocol.an3155 import Code
 from stmota_protocol.api import Problem, ProblemCode
-from stmota_protocol.chip_work import Protection, ProtectionResult, ProtectOptions, UnprotectOptions
+from stmota_protocol.api.chip_work import Protection, ProtectionResult, ProtectOptions, UnprotectOptions
 from stmota_protocol.chips.layout import EraseUnit, largest_units
 from stmota_protocol.chips.protect_groups import GroupsUnknown, PartOfGroup, groups_of
 from stmota_protocol.chips.protection import write_protected_units

@@ -14,7 +14,7 @@ from stmota_daemon.work import Board, Report
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol import an3155
 from stmota_protocol.api import Phase
-from stmota_protocol.chip_work import MemoryPiece, ReadOptions, ReadResult
+from stmota_protocol.api.chip_work import MemoryPiece, ReadOptions, ReadResult
 
 
 async def read(board: Board, report: Report, firmware: FirmwareStore, options: ReadOptions) -> WorkOutcome:

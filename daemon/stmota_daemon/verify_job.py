@@ -13,7 +13,7 @@ from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.an3155 import Code
 from stmota_protocol.api import Phase, Problem, ProblemCode
-from stmota_protocol.chip_work import MemoryPiece, VerifyOptions, VerifyResult
+from stmota_protocol.api.chip_work import MemoryPiece, VerifyOptions, VerifyResult
 from stmota_protocol.image_files import parse_file
 from stmota_protocol.images import Image, ImageRefused
 

@@ -24,8 +24,8 @@ from stmota_daemon.verify_job import verify
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import FlashOptions, Job, JobKind, Problem, ProblemCode
-from stmota_protocol.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
-from stmota_protocol.chip_work import (
+from stmota_protocol.api.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
+from stmota_protocol.api.chip_work import (
     EraseOptions,
     GoOptions,
     OptionBytesOptions,

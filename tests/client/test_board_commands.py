@@ -23,7 +23,7 @@ from stmota_protocol.api import (
     ProblemCode,
     StateEvent,
 )
-from stmota_protocol.chip_work import (
+from stmota_protocol.api.chip_work import (
     ChipOptions,
     ChipResult,
     EraseOptions,

@@ -9,7 +9,7 @@ from simulated_chips import NAMES, board_of
 from stmota_daemon.erase_job import erase
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import Phase, ProblemCode
-from stmota_protocol.chip_work import EraseOptions, EraseResult
+from stmota_protocol.api.chip_work import EraseOptions, EraseResult
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.faults import ByteFault, ByteFaultKind, Direction, Faults

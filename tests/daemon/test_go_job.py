@@ -10,7 +10,7 @@ from sample_images import make_image
 from stmota_daemon.go_job import go
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import JobKind, JobState, ProblemCode
-from stmota_protocol.chip_work import GoOptions, GoResult
+from stmota_protocol.api.chip_work import GoOptions, GoResult
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State

@@ -8,7 +8,7 @@ from simulated_chips import board_of
 from stmota_daemon.option_job import option_bytes
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
+from stmota_protocol.api.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
 from stmota_protocol.chips import CHIPS as PRODUCTS
 from stmota_protocol.chips.option_writes import is_writable, named_fields
 from stmota_simulator.board import VirtualBoard

@@ -9,7 +9,7 @@ from stmota_daemon.protect_job import protect, unprotect
 from stmota_daemon.work import WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import Phase, ProblemCode
-from stmota_protocol.chip_work import Protection, ProtectionResult, ProtectOptions, UnprotectOptions
+from stmota_protocol.api.chip_work import Protection, ProtectionResult, ProtectOptions, UnprotectOptions
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State

@@ -12,7 +12,7 @@ from stmota_daemon.firmware_store import FirmwareStore
 from stmota_daemon.read_job import read
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import JobKind, JobState, Phase, ProblemCode
-from stmota_protocol.chip_work import MemoryPiece, ReadOptions, ReadResult
+from stmota_protocol.api.chip_work import MemoryPiece, ReadOptions, ReadResult
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State

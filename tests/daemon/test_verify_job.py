@@ -8,7 +8,7 @@ from sample_images import make_image
 from stmota_daemon.verify_job import verify
 from stmota_daemon.work import WorkFailed
 from stmota_protocol.api import ProblemCode
-from stmota_protocol.chip_work import VerifyOptions, VerifyResult
+from stmota_protocol.api.chip_work import VerifyOptions, VerifyResult
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State

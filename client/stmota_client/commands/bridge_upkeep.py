@@ -13,7 +13,7 @@ from stmota_client.errors import ClientError
 from stmota_client.escape import escape
 from stmota_client.jobs import run_options
 from stmota_protocol.api import Job, JobKind, ProblemCode
-from stmota_protocol.bridge_work import (
+from stmota_protocol.api.bridge_work import (
     BridgeSettingsOptions,
     BridgeSettingsResult,
     BridgeUpdateOptions,

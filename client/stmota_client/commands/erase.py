@@ -16,7 +16,7 @@ from stmota_client.quantity import address, size
 from stmota_client.ranges import Units, memory_range, one_range, units
 from stmota_client.session import bridge_session
 from stmota_protocol.api import Job, JobKind, JobRequest, ProblemCode
-from stmota_protocol.chip_work import EraseOptions, EraseResult, MemoryPiece
+from stmota_protocol.api.chip_work import EraseOptions, EraseResult, MemoryPiece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

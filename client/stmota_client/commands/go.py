@@ -11,7 +11,7 @@ from stmota_client.escape import escape
 from stmota_client.jobs import run_options
 from stmota_client.quantity import address
 from stmota_protocol.api import Job, JobKind
-from stmota_protocol.chip_work import GoOptions, GoResult
+from stmota_protocol.api.chip_work import GoOptions, GoResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

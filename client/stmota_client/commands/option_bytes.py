@@ -12,7 +12,7 @@ from stmota_client.escape import escape
 from stmota_client.jobs import run_options
 from stmota_client.quantity import address, parse_number
 from stmota_protocol.api import JobKind, ProblemCode
-from stmota_protocol.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
+from stmota_protocol.api.chip_work import MemoryBytes, OptionBytesOptions, OptionBytesResult, OptionValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

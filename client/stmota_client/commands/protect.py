@@ -14,7 +14,7 @@ from stmota_client.jobs import run_job
 from stmota_client.ranges import Units, units
 from stmota_client.session import bridge_session
 from stmota_protocol.api import Job, JobKind, JobRequest
-from stmota_protocol.chip_work import (
+from stmota_protocol.api.chip_work import (
     ChipOptions,
     Protection,
     ProtectionResult,

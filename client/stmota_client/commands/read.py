@@ -19,7 +19,7 @@ from stmota_client.quantity import address, percent
 from stmota_client.ranges import memory_range, one_range
 from stmota_client.session import bridge_session
 from stmota_protocol.api import Job, JobKind, JobRequest, ProblemCode
-from stmota_protocol.chip_work import MemoryPiece, ReadOptions, ReadResult
+from stmota_protocol.api.chip_work import MemoryPiece, ReadOptions, ReadResult
 
 STDOUT = "-"
 

@@ -12,7 +12,7 @@ from stmota_client.files import given_files
 from stmota_client.jobs import run_options
 from stmota_client.quantity import address
 from stmota_protocol.api import Job, JobKind
-from stmota_protocol.chip_work import VerifyOptions, VerifyResult
+from stmota_protocol.api.chip_work import VerifyOptions, VerifyResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

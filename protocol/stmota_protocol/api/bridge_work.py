@@ -1,6 +1,6 @@
 """What the jobs on a bridge itself are asked for, and bring back: its settings, its firmware.
 
-Part of the daemon's API, as `chip_work` is: `api.JobRequest.options` and `api.Job.result`, told apart by
+Part of the daemon's API, as `chip_work` is: `JobRequest.options` and `Job.result`, told apart by
 `kind`.
 """
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 
 
 class BridgeSettingsOptions(Wire, frozen=True, tag="bridge-settings", tag_field="kind"):

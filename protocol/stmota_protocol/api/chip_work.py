@@ -1,6 +1,6 @@
 """What the jobs read, verify, erase, go, protect, unprotect and option-bytes are asked for, and bring back.
 
-Part of the daemon's API: `api.JobRequest.options` and `api.Job.result` are one of these, told apart by
+Part of the daemon's API: `JobRequest.options` and `Job.result` are one of these, told apart by
 `kind`. Addresses are the target's, lengths are bytes.
 """
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from stmota_protocol.api_wire import Wire
+from stmota_protocol.api.wire import Wire
 
 DEFAULT_BAUD = 115_200
 """The highest rate that ST tests on all families (AN3155)."""
