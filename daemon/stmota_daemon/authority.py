@@ -25,6 +25,7 @@ from stmota_daemon.errors import DaemonError
 from stmota_daemon.private_files import make_private_dir
 from stmota_edge.atomic_file import write_atomically
 from stmota_edge.tls import bridge_uri
+from stmota_protocol.update_statement import update_statement
 
 VALID_DAYS = 3650
 """Of all certificates: a bridge on a shelf must not fall out of use, and an ESP32 may have no clock to check
@@ -95,6 +96,10 @@ class Authority:
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
         )
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+    def sign_update(self, length: int, sha256: bytes) -> bytes:
+        """Return a signature (ECDSA in DER) that lets a bridge of this CA take an update of its firmware."""
+        return self._key.sign(update_statement(length, sha256), ec.ECDSA(hashes.SHA256()))
 
     def client(self, file: Path, days: int = VALID_DAYS) -> Path:
         """Write a credential of the daemon's to `file`; return that. Raises OSError."""

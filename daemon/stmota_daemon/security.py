@@ -15,7 +15,7 @@ from stmota_daemon.errors import DaemonError
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.peer_text import cleaned
 from stmota_daemon.store import Place, Store
-from stmota_edge.tls import NotTrusted, bridge_uri, handshake, names_of, tls_context
+from stmota_edge.tls import NotTrusted, bridge_uri, handshake, tls_context
 from stmota_protocol.connection import CLOSED, NEED_DATA, Connection, RemoteProtocolError, Role
 from stmota_protocol.limits import MAX_TEXT_BYTES
 from stmota_protocol.messages import Closing, Greeting, Message, Unsupported
@@ -81,7 +81,7 @@ class Security:
         except NotTrusted as error:
             message = f"the bridge {unique_id} is secured, and what answers is not it: {error}"
             raise NotSecure(message) from error
-        if bridge_uri(bytes.fromhex(unique_id)) not in names_of(tls):
+        if bridge_uri(bytes.fromhex(unique_id)) not in tls.names:
             await trio.aclose_forcefully(tls)
             message = f"what answers has the certificate of another bridge than {unique_id}"
             raise NotSecure(message)

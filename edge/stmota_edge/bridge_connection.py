@@ -9,6 +9,7 @@ from stmota_edge.controller_seat import ControllerSeat, Sitter
 from stmota_edge.edge import Edge, Ticket
 from stmota_edge.pump import Ending, Pump, Talker
 from stmota_edge.soft_settings import SoftUpkeep
+from stmota_edge.tls import TlsStream
 from stmota_protocol.connection import Connection, Role, State
 from stmota_protocol.limits import HELLO_WITHIN_S, MAX_CONSOLE_DATA
 from stmota_protocol.messages import (
@@ -54,8 +55,9 @@ class BridgeConnection(Talker, Sitter):
         self._seat = seat
         self._upkeep = upkeep
         self._security = security
-        self._is_tls = isinstance(stream, trio.SSLStream)
+        self._is_tls = isinstance(stream, TlsStream)
         self._pump = Pump(stream, Connection(Role.BRIDGE), self)
+        self._rights = greeting.identity.rights
         self._pump.say(greeting)
         self._results: deque[BatchResult] = deque()
         self._newest_run = -1
@@ -162,7 +164,7 @@ class BridgeConnection(Talker, Sitter):
         self._pump.say(answer)
 
     def _care(self, message: FromController) -> None:
-        self._pump.say(self._upkeep.answer(message, self._pump.connection.under_way))
+        self._pump.say(self._upkeep.answer(message, self._rights, self._pump.connection.under_way))
 
     def _settle(self, position: int) -> None:
         self._console_settled = max(self._console_settled, position)

@@ -5,7 +5,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from stmota_protocol.limits import BOOT_ID_BYTES
 from stmota_protocol.steps import EdgeIdentity, Line
-from stmota_protocol.upkeep import NetworkRights
 from stmota_protocol.wire import KNOWN_STEPS
 
 DEFAULT_CREDIT_BYTES = 64 * 1024
@@ -22,7 +21,7 @@ def soft_firmware() -> str:
         return "soft"
 
 
-def edge_identity(  # noqa: PLR0913 - one keyword for each field that is not the same for all
+def edge_identity(
     *,
     name: str,
     unique_id: bytes,
@@ -31,7 +30,6 @@ def edge_identity(  # noqa: PLR0913 - one keyword for each field that is not the
     firmware: str | None = None,
     credit: int = DEFAULT_CREDIT_BYTES,
     max_batch: int = DEFAULT_MAX_BATCH_BYTES,
-    rights: NetworkRights = NetworkRights.NONE,
 ) -> EdgeIdentity:
     """The identity of an edge that starts now: its boot id is new."""
     return EdgeIdentity(
@@ -44,5 +42,4 @@ def edge_identity(  # noqa: PLR0913 - one keyword for each field that is not the
         max_batch=max_batch,
         supported_steps=KNOWN_STEPS,
         console_ring=console_ring,
-        rights=rights,
     )

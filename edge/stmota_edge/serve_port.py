@@ -36,7 +36,7 @@ class ServeOrder:
     console: UartSettings
     is_announced: bool = True
     settings_file: Path | None = None
-    """Where the settings are kept that the network may change; None: it may change none."""
+    """Where the settings are kept; given, the network may change them, else in secure mode only."""
     secure_window_s: float = SECURE_WINDOW_S
     """How long after its start the bridge may be secured."""
     forgets_security: bool = False
@@ -120,13 +120,14 @@ async def _serve_once(
     order: ServeOrder, listen: ListenAddress, executor: Executor, secure_mode: SecureMode
 ) -> ListenAddress | None:
     """Until cancelled, or told to restart: then where to listen again. Raises `EdgeError` or OSError."""
-    upkeep = _upkeep(order)
+    unique_id = unique_id_of(order.port.url)
+    upkeep = _upkeep(order, unique_id)
     listeners = await _listen(listen)
     running = upkeep.running
     bridge = SoftBridge(
         executor,
         name=running.name,
-        unique_id=unique_id_of(order.port.url),
+        unique_id=unique_id,
         console=running.console,
         upkeep=upkeep,
         secure_mode=secure_mode,
@@ -146,24 +147,27 @@ async def _serve_once(
     return ListenAddress(listen.host, port) if upkeep.restart_wanted.is_set() else None
 
 
-def _upkeep(order: ServeOrder) -> SoftUpkeep:
+def _upkeep(order: ServeOrder, unique_id: bytes) -> SoftUpkeep:
     """Raises OSError when the settings cannot be read."""
     given = SoftSettings(order.name, order.console)
-    if order.settings_file is None:
-        return SoftUpkeep(given)
+    file = order.settings_file or _kept(unique_id, "json")
     try:
-        return SoftUpkeep(load_settings(order.settings_file, given), order.settings_file)
+        return SoftUpkeep(load_settings(file, given), file, is_open=order.settings_file is not None)
     except ValueError as error:
         raise OSError(str(error)) from error
 
 
 def _secure_mode(order: ServeOrder, unique_id: bytes) -> SecureMode:
     """Return the bridge's key and certificates, as far as there are any. Raises OSError."""
-    file = state_dir() / "bridges" / f"{unique_id.hex()}.pem"
+    file = _kept(unique_id, "pem")
     if order.forgets_security and file.exists():
         file.unlink()
         _say(order.name, "has forgotten its key and certificates: it is not in secure mode any more")
     return SecureMode(file, unique_id, lambda text: _say(order.name, text), order.secure_window_s)
+
+
+def _kept(unique_id: bytes, kind: str) -> Path:
+    return state_dir() / "bridges" / f"{unique_id.hex()}.{kind}"
 
 
 def _say(name: str, text: str) -> None:

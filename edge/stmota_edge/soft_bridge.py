@@ -1,6 +1,7 @@
 """The soft bridge: a port of this machine, or a simulated one, as a bridge on the network."""
 
 import logging
+from dataclasses import replace
 
 import trio
 
@@ -15,6 +16,7 @@ from stmota_edge.port import AsyncPort
 from stmota_edge.pump import LAST_WORDS_S
 from stmota_edge.secure_door import SECURED_TEXT
 from stmota_edge.soft_settings import SoftSettings, SoftUpkeep
+from stmota_edge.tls import TlsStream
 from stmota_protocol.limits import HELLO_WITHIN_S, MAX_WAITING_CONNECTIONS, SAFE_LINES_AFTER_S
 from stmota_protocol.messages import BatchResult, CloseReason, Greeting
 from stmota_protocol.steps import Result, UartSettings
@@ -55,7 +57,6 @@ class SoftBridge(EdgeOwner):
             firmware=firmware,
             credit=credit,
             max_batch=max_batch,
-            rights=self.upkeep.rights,
         )
 
     async def serve(
@@ -101,7 +102,7 @@ class SoftBridge(EdgeOwner):
         if admitted is None:
             return
         connection = BridgeConnection(
-            admitted, self._edge, self._seat, self._greeting(), self.upkeep, self.security
+            admitted, self._edge, self._seat, self._greeting(admitted), self.upkeep, self.security
         )
         if is_one_too_many:
             connection.displace(CloseReason.TOO_MANY, "too many connections wait for a hello")
@@ -125,10 +126,16 @@ class SoftBridge(EdgeOwner):
             connection.displace(CloseReason.SECURED, SECURED_TEXT)
         self.secured.set()
 
-    def _greeting(self) -> Greeting:
+    def _greeting(self, stream: trio.abc.Stream) -> Greeting:
         ring, seat = self._edge.ring, self._seat
+        rights = self.upkeep.rights(is_tls=isinstance(stream, TlsStream))
         return Greeting(
-            self.identity, ring.oldest, ring.next, self._edge.now_us(), seat.last_batch, seat.holder
+            replace(self.identity, rights=rights),
+            ring.oldest,
+            ring.next,
+            self._edge.now_us(),
+            seat.last_batch,
+            seat.holder,
         )
 
     def batch_ended(self, ticket: Ticket, result: Result) -> None:

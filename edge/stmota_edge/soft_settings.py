@@ -27,7 +27,9 @@ from stmota_protocol.upkeep import (
     UpdateStatus,
 )
 
-NOT_ALLOWED = "this bridge keeps no settings; to let the network change them, start it with --settings FILE"
+NOT_ALLOWED = (
+    "to let the network change its settings, start this bridge with --settings FILE; in secure mode it may"
+)
 NO_UPDATE = "a soft bridge is updated with pip, on the machine where it runs"
 
 
@@ -75,18 +77,26 @@ def load_settings(file: Path, given: SoftSettings) -> SoftSettings:
 
 
 class SoftUpkeep:
-    """Answers what the network asks; `file` keeps the settings, None: they cannot be changed."""
+    """Answers what the network asks; `file` keeps the settings, None: they cannot be changed.
 
-    def __init__(self, running: SoftSettings, file: Path | None = None) -> None:
-        self.rights = NetworkRights.NONE if file is None else NetworkRights.SETTINGS
+    `is_open`: they may be changed over plain TCP; inside TLS they may always (R58).
+    """
+
+    def __init__(self, running: SoftSettings, file: Path | None = None, *, is_open: bool = True) -> None:
         self.restart_wanted = trio.Event()
         self.running = self._kept = running
         self._file = file
+        self._is_open = is_open
 
-    def answer(self, message: FromController, batches_under_way: int) -> FromBridge:
-        """What to say to this."""
+    def rights(self, *, is_tls: bool) -> NetworkRights:
+        """What a connection may do."""
+        may_set = self._file is not None and (is_tls or self._is_open)
+        return NetworkRights.SETTINGS if may_set else NetworkRights.NONE
+
+    def answer(self, message: FromController, rights: NetworkRights, batches_under_way: int) -> FromBridge:
+        """What to say to this, on a connection that has those rights."""
         match message:
-            case GetSettings() | SetSettings() | Restart() if self._file is None:
+            case GetSettings() | SetSettings() | Restart() if NetworkRights.SETTINGS not in rights:
                 return _refusal("", NOT_ALLOWED)
             case GetSettings():
                 return Settings(tuple(self._table()))

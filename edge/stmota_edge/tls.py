@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import trio
 
+from stmota_protocol.limits import MAX_TLS_DATA
+
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
@@ -33,9 +35,51 @@ def tls_context(credential: Path, *, is_server: bool) -> ssl.SSLContext:
     return context
 
 
-async def handshake(
-    stream: trio.abc.Stream, context: ssl.SSLContext, *, is_server: bool
-) -> trio.SSLStream[trio.abc.Stream]:
+class TlsStream(trio.abc.Stream):
+    """A connection inside TLS, in records of `MAX_TLS_DATA` bytes at most (R73). Made by `handshake`."""
+
+    def __init__(self, tls: trio.SSLStream[trio.abc.Stream]) -> None:
+        self._tls = tls
+        self._received: bytes | bytearray = b""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The URIs that the peer's certificate names."""
+        certificate = cast("dict[str, Any]", self._tls.getpeercert() or {})
+        names: tuple[tuple[str, str], ...] = certificate.get("subjectAltName", ())
+        return frozenset(value for kind, value in names if kind == "URI")
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, each write a record of its own."""
+        with memoryview(data) as view:
+            for at in range(0, max(len(view), 1), MAX_TLS_DATA):
+                await self._tls.send_all(view[at : at + MAX_TLS_DATA])
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream below does."""
+        await self._tls.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """As any stream; a record that is too long breaks it. OpenSSL reads no two records at once."""
+        data = self._received
+        if data:
+            await trio.lowlevel.checkpoint()
+        else:
+            data = await self._tls.receive_some(MAX_TLS_DATA + 1)
+        if len(data) > MAX_TLS_DATA:
+            await trio.aclose_forcefully(self)
+            message = f"a TLS record of more than {MAX_TLS_DATA} bytes"
+            raise trio.BrokenResourceError(message)
+        length = len(data) if max_bytes is None else max_bytes
+        self._received = data[length:]
+        return data[:length]
+
+    async def aclose(self) -> None:
+        """As the stream below does."""
+        await self._tls.aclose()
+
+
+async def handshake(stream: trio.abc.Stream, context: ssl.SSLContext, *, is_server: bool) -> TlsStream:
     """Do the handshake; the caller limits its time. Raises `NotTrusted`; `stream` is closed then."""
     # A connection that ends without TLS's goodbye is lost or closed, as in plain TCP (R11).
     tls = trio.SSLStream(stream, context, server_side=is_server, https_compatible=True)
@@ -47,14 +91,7 @@ async def handshake(
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
-    return tls
-
-
-def names_of(tls: trio.SSLStream[trio.abc.Stream]) -> frozenset[str]:
-    """Return the URIs that the peer's certificate names."""
-    certificate = cast("dict[str, Any]", tls.getpeercert() or {})
-    names: tuple[tuple[str, str], ...] = certificate.get("subjectAltName", ())
-    return frozenset(value for kind, value in names if kind == "URI")
+    return TlsStream(tls)
 
 
 def bridge_uri(unique_id: bytes) -> str:

@@ -52,6 +52,8 @@ HELLO_WITHIN_S = 5.0
 """A connection that has not said hello by then is closed: a few round trips of a bad link."""
 MAX_WAITING_CONNECTIONS = 4
 """Connections before Welcome. They never hold the controller's place."""
+MAX_TLS_DATA = 4096
+"""Bytes of one TLS record: a bridge with little memory has buffers of that size, not of TLS's 16 KiB."""
 SECURE_WINDOW_S = 300.0
 """After power-up, and after the console opened it: for walking from the bridge to a keyboard."""
 SAFE_LINES_AFTER_S = 10.0

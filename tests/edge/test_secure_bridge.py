@@ -1,87 +1,23 @@
 """Secure mode of the soft bridge: BRIDGE_PROTOCOL.md, section 7. Sockets are real where TLS is."""
 
 import ssl
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import pytest
 import trio
-from trio.testing import MockClock, open_stream_to_socket_listener
+from trio.testing import MockClock
 
 from bridge_peer import CONTROLLER_ID, Peer
 from scripted_port import ScriptedPort
+from secured_bridge import ID, Secured, enrol, running
 from stmota_daemon.authority import Authority, fingerprint_of
 from stmota_edge.secure_mode import NO_WINDOW, SecureMode
 from stmota_edge.soft_bridge import SoftBridge
-from stmota_edge.tls import NotTrusted, bridge_uri, handshake, names_of, tls_context
+from stmota_edge.tls import NotTrusted, TlsStream, bridge_uri, tls_context
 from stmota_protocol.frames import PREAMBLE
 from stmota_protocol.messages import BatchRequest, BatchResult, BeginRun, CloseReason, Closing, Welcome
 from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
 from stmota_protocol.steps import Batch, Unclaimed, Wait
-
-ID = bytes.fromhex("00112233445566aa")
-WITHIN_S = 30.0
-
-
-@dataclass
-class Secured:
-    """A bridge that may be secured, what its console shows, and a CA."""
-
-    bridge: SoftBridge
-    listener: trio.SocketListener
-    authority: Authority
-    file: Path
-    said: list[str]
-    streams: list[trio.SocketStream] = field(default_factory=list[trio.SocketStream])
-
-    async def connect(self) -> trio.SocketStream:
-        self.streams.append(await open_stream_to_socket_listener(self.listener))
-        return self.streams[-1]
-
-    async def plain(self) -> Peer:
-        return Peer(await self.connect())
-
-    async def tls(self, credential: Path | None = None) -> Peer:
-        stream = await self.connect()
-        context = tls_context(credential or self.authority.client_file, is_server=False)
-        return Peer(await handshake(stream, context, is_server=False))
-
-    async def secure(self, authority: Authority | None = None, unique_id: bytes = ID) -> SecureAnswer:
-        """By the book, over plain TCP."""
-        return await enrol(await self.plain(), authority or self.authority, unique_id)
-
-
-async def enrol(peer: Peer, authority: Authority, unique_id: bytes = ID) -> SecureAnswer:
-    await peer.greeting()
-    await peer.send(SecureRequest("desk"))
-    csr = await peer.receive()
-    assert isinstance(csr, SecureCsr)
-    await peer.send(SecureInstall(authority.sign(csr.csr, unique_id), authority.certificate))
-    answer = await peer.receive()
-    assert isinstance(answer, SecureAnswer)
-    return answer
-
-
-@asynccontextmanager
-async def running(folder: Path, window_s: float = 300.0) -> AsyncGenerator[Secured]:
-    said: list[str] = []
-    file = folder / "bridge" / "bridge.pem"
-    mode = SecureMode(file, ID, said.append, window_s)
-    bridge = SoftBridge(ScriptedPort(), name="lab", unique_id=ID, secure_mode=mode)
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    with trio.fail_after(WITHIN_S):
-        async with trio.open_nursery() as nursery:
-            await nursery.start(bridge.serve, [listener])
-            lab = Secured(bridge, listener, Authority.of(folder / "ca"), file, said)
-            try:
-                yield lab
-            finally:
-                for stream in lab.streams:
-                    stream.socket.close()
-            nursery.cancel_scope.cancel()
 
 
 @pytest.mark.rule("R69", "R70")
@@ -108,8 +44,8 @@ async def test_it_is_secured_over_plain_tcp_and_speaks_tls_from_then_on(tmp_path
         assert (await inside.greeting()).identity.unique_id == ID
         assert isinstance(await inside.hello(CONTROLLER_ID), Welcome)
         stream = inside.stream
-        assert isinstance(stream, trio.SSLStream)
-        assert names_of(cast("trio.SSLStream[trio.abc.Stream]", stream)) == {bridge_uri(ID)}
+        assert isinstance(stream, TlsStream)
+        assert stream.names == {bridge_uri(ID)}
 
 
 @pytest.mark.rule("R70")

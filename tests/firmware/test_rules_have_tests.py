@@ -17,8 +17,8 @@ NOT_OVER_THE_WIRE = {
     "R24": "the lines go safe ten seconds after: test_connections.c, which sees them",
     "R55": "mDNS: tests/edge/test_announce.py",
     **dict.fromkeys(
-        ("R54", "R69", "R70", "R71", "R72"),
-        "they would secure the bridge for good, or need its console: tests/edge/test_secure_bridge.py;"
+        ("R54", "R69", "R70", "R71", "R72", "R73"),
+        "they would secure the bridge for good, or need its console: tests/edge/test_secure_*.py;"
         " the C core has no secure mode yet",
     ),
 }

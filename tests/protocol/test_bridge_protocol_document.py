@@ -213,6 +213,7 @@ def test_charge_formula() -> None:
         f"no controller was welcomed for {limits.SAFE_LINES_AFTER_S:.0f} s",
         f"within {limits.ECHO_WITHIN_US // 1000} ms of the last stop bit",
         f"length, 1 to {limits.MAX_CERTIFICATE_BYTES} |",
+        f"carries more than {limits.MAX_TLS_DATA} bytes",
         f"*window* of {limits.SECURE_WINDOW_S:.0f} s",
         f"bytes to skip, at most {limits.MAX_SKIP} ",
         f"length, 1 to {limits.MAX_CONSOLE_DATA} ",
