@@ -1,4 +1,4 @@
-"""The rules of the console: contiguous, or a gap says what is missing; acknowledged before the ring is full."""
+"""The rules of the console: contiguous, or a gap says what is missing; acknowledged before the ring fills."""
 
 from dataclasses import replace
 
