@@ -1,5 +1,6 @@
-/* What of bridge_port.h is neither UART, nor socket, nor storage: time, and the two threads' meeting. */
+/* What of bridge_port.h is neither UART, nor socket, nor storage: time, the two threads' meeting, the console's lines. */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -52,4 +53,11 @@ void bridge_port_wake_network(bridge_port_t *port)
 {
     atomic_store(&port->is_network_called, true);
     ring(port->network_bell);
+}
+
+void bridge_port_tell(bridge_port_t *port, const char *line)
+{
+    (void)port;
+    printf("%s\n", line);
+    (void)fflush(stdout);
 }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge_raw.h"
 #include "host_board.h"
 
 #define BACKLOG 8
@@ -96,7 +97,7 @@ bool host_listen(bridge_port_t *port, const char *address, unsigned int offset, 
     return true;
 }
 
-bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock)
+bridge_error_t bridge_raw_accept(bridge_port_t *port, int *sock)
 {
     int one = 1;
     *sock = accept4(port->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -112,7 +113,7 @@ bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock)
     return BRIDGE_OK;
 }
 
-bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got)
+bridge_error_t bridge_raw_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got)
 {
     (void)port;
     ssize_t count = recv(sock, data, capacity, 0);
@@ -121,7 +122,7 @@ bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data,
     return count > 0 || is_empty ? BRIDGE_OK : BRIDGE_ERR_CLOSED;
 }
 
-bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent)
+bridge_error_t bridge_raw_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent)
 {
     (void)port;
     ssize_t count = send(sock, data.data, data.length, MSG_NOSIGNAL);
@@ -130,13 +131,13 @@ bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t dat
     return count >= 0 || is_full ? BRIDGE_OK : BRIDGE_ERR_CLOSED;
 }
 
-void bridge_port_finish(bridge_port_t *port, int sock)
+void bridge_raw_finish(bridge_port_t *port, int sock)
 {
     (void)port;
     (void)shutdown(sock, SHUT_WR);
 }
 
-void bridge_port_close(bridge_port_t *port, int sock)
+void bridge_raw_close(bridge_port_t *port, int sock)
 {
     (void)port;
     close(sock); /* which ends its watch, too */

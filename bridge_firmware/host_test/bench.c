@@ -15,6 +15,7 @@ bench_t *bench_start(void)
     bridge_config_t config = {
         .name = "lab",
         .firmware = "fake-1",
+        .is_power_up = true,
         .credit = BENCH_CREDIT,
         .max_batch = BENCH_MAX_BATCH,
         .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1},

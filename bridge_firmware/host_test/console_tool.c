@@ -1,7 +1,7 @@
 /* The bridge's own console over stdin and stdout, with storage in memory: console_tool CHIP RIGHT_PASSWORD.
  *
  * A reboot reads the settings back from storage. A second's silence is the byte FF. What the platform is asked is told on
- * stderr: `save`, `reboot`, `join SSID`. */
+ * stderr: `save`, `reboot`, `join SSID`, `secure`, `insecure`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -92,6 +92,14 @@ static bool is_online(void *context)
     return s_is_online;
 }
 
+static bridge_error_t secure(void *context, bool is_forgotten, bridge_trouble_t *shown)
+{
+    (void)context;
+    fprintf(stderr, is_forgotten ? "insecure\n" : "secure\n");
+    snprintf(shown->text, sizeof(shown->text), is_forgotten ? "it cannot be forgotten" : "not in secure mode");
+    return is_forgotten ? BRIDGE_ERR_PORT : BRIDGE_OK;
+}
+
 static void begin(const bridge_chip_t *chip);
 
 static void reboot(void *context)
@@ -103,7 +111,7 @@ static void reboot(void *context)
 
 static void begin(const bridge_chip_t *chip)
 {
-    static const bridge_console_host_t host = {NULL, put, save, reboot, join, scan, is_online};
+    static const bridge_console_host_t host = {NULL, put, save, reboot, join, scan, is_online, secure};
     bridge_settings_t settings;
     bridge_settings_default(&settings, chip, "stmota-123456", 7820);
     (void)bridge_settings_load(NULL, &settings, chip);

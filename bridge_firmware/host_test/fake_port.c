@@ -1,5 +1,7 @@
 #include "fake_port.h"
 
+#include <string.h>
+
 #include "check.h"
 
 /* Whoever holds the lock calls nothing of the port. */
@@ -42,6 +44,8 @@ int fake_connect(bridge_port_t *port)
     fake_socket_t *socket = &port->sockets[port->socket_count];
     socket->is_open = true;
     socket->send_room = SIZE_MAX;
+    socket->made_us = port->now_us;
+    socket->is_inside_tls = port->secure == BRIDGE_SECURE_ON;
     port->has_socket_news = true;
     return (int)port->socket_count++;
 }
@@ -206,13 +210,16 @@ bridge_line_errors_t bridge_port_take_errors(bridge_port_t *port)
     return errors;
 }
 
-bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock)
+bridge_error_t bridge_port_accept(bridge_port_t *port, size_t waiting, bridge_arrival_t *arrived, uint64_t *wake_us)
 {
+    (void)wake_us;
+    (void)waiting;
     check_unlocked(port);
     for (size_t i = 0; i < port->socket_count; i++) {
         if (!port->sockets[i].is_accepted) {
             port->sockets[i].is_accepted = true;
-            *sock = (int)i;
+            const fake_socket_t *socket = &port->sockets[i];
+            *arrived = (bridge_arrival_t){(int)i, socket->made_us, socket->is_inside_tls};
             return BRIDGE_OK;
         }
     }
@@ -320,4 +327,78 @@ const char *bridge_port_update_trouble(bridge_port_t *port)
 void bridge_port_restart(bridge_port_t *port)
 {
     check_unlocked(port);
+}
+
+bridge_secure_state_t bridge_port_secure_state(bridge_port_t *port)
+{
+    check_unlocked(port);
+    return port->secure;
+}
+
+bridge_error_t bridge_port_secure_fingerprint(bridge_port_t *port, uint8_t *fingerprint)
+{
+    check_unlocked(port);
+    CHECK(port->secure != BRIDGE_SECURE_LACKING);
+    port->keys += port->has_key ? 0 : 1;
+    port->has_key = true;
+    memset(fingerprint, FAKE_FINGERPRINT, BRIDGE_SHA256_BYTES);
+    return BRIDGE_OK;
+}
+
+bridge_error_t bridge_port_secure_request(bridge_port_t *port, uint8_t *csr, size_t *length)
+{
+    check_unlocked(port);
+    CHECK(port->has_key);
+    *length = strlen(FAKE_CSR);
+    memcpy(csr, FAKE_CSR, *length);
+    return BRIDGE_OK;
+}
+
+bridge_error_t bridge_port_secure_install(bridge_port_t *port, bridge_span_t certificate, bridge_span_t authority)
+{
+    (void)authority;
+    check_unlocked(port);
+    CHECK(port->secure != BRIDGE_SECURE_LACKING);
+    bool is_good = certificate.length == strlen(FAKE_CERTIFICATE) &&
+                   memcmp(certificate.data, FAKE_CERTIFICATE, certificate.length) == 0;
+    if (!is_good || port->keeps_nothing) {
+        return is_good ? BRIDGE_ERR_PORT : BRIDGE_ERR_MALFORMED;
+    }
+    port->secure = BRIDGE_SECURE_ON;
+    return BRIDGE_OK;
+}
+
+bridge_error_t bridge_port_secure_forget(bridge_port_t *port)
+{
+    check_unlocked(port);
+    CHECK(port->secure != BRIDGE_SECURE_LACKING);
+    if (port->keeps_nothing) {
+        return BRIDGE_ERR_PORT;
+    }
+    port->secure = BRIDGE_SECURE_OFF;
+    port->has_key = false;
+    return BRIDGE_OK;
+}
+
+bridge_error_t bridge_port_secure_verify(bridge_port_t *port, const uint8_t *sha256, bridge_span_t signature)
+{
+    (void)sha256;
+    check_unlocked(port);
+    CHECK(port->secure != BRIDGE_SECURE_LACKING);
+    bool is_good = port->secure == BRIDGE_SECURE_ON && signature.length == strlen(FAKE_CERTIFICATE) &&
+                   memcmp(signature.data, FAKE_CERTIFICATE, signature.length) == 0;
+    return is_good ? BRIDGE_OK : BRIDGE_ERR_MALFORMED;
+}
+
+const char *bridge_port_secure_trouble(bridge_port_t *port)
+{
+    check_unlocked(port);
+    return "";
+}
+
+void bridge_port_tell(bridge_port_t *port, const char *line)
+{
+    check_unlocked(port);
+    size_t length = strlen(port->told);
+    snprintf(port->told + length, sizeof(port->told) - length, "%s\n", line);
 }

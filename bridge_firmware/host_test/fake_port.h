@@ -26,6 +26,8 @@ typedef struct {
     uint8_t said[FAKE_SOCKET_BYTES]; /* by the bridge */
     size_t said_length;
     size_t said_at; /* up to where the test has looked */
+    uint64_t made_us;
+    bool is_inside_tls;
 } fake_socket_t;
 
 struct bridge_port {
@@ -53,13 +55,23 @@ struct bridge_port {
     bridge_line_errors_t errors;
     fake_socket_t sockets[FAKE_SOCKETS];
     size_t socket_count;
+    /* Secure mode. Its key's fingerprint is FAKE_FINGERPRINT in each byte. */
+    bridge_secure_state_t secure;
+    unsigned int keys; /* made */
+    bool has_key;
+    bool keeps_nothing; /* what is to be stored cannot be */
+    char told[1024];    /* on the bridge's own console, each line with its end */
 };
+
+#define FAKE_FINGERPRINT 0xA5U
+#define FAKE_CSR "request"
+#define FAKE_CERTIFICATE "good" /* any other is not */
 
 /* A UART of 115200 8N1, NRST and BOOT0, time 1 s. */
 void fake_init(bridge_port_t *port);
 /* The target sends bytes back to back, the first one complete at `at_us`. */
 void fake_target_says(bridge_port_t *port, uint64_t at_us, const void *data, size_t length);
-/* A peer connects; its socket's number. */
+/* A peer connects, inside TLS where the bridge is secured; its socket's number. */
 int fake_connect(bridge_port_t *port);
 /* The peer writes. */
 void fake_peer_says(bridge_port_t *port, int sock, const void *data, size_t length);

@@ -114,6 +114,7 @@ static void happen(bench_t *bench, int *socks, uint8_t kind, bridge_span_t data)
         port->write_room = data.length > 100 ? SIZE_MAX : data.length;
         port->echoes = data.length % 2 != 0;
         port->is_gone = data.length == 77;
+        port->keeps_nothing = data.length == 78;
         port->errors.overrun = (uint16_t)data.length;
         break;
     }
@@ -141,6 +142,7 @@ static void play(void)
 {
     int socks[PEERS] = {-1, -1};
     bench_t *bench = bench_start();
+    bench->port.secure = BRIDGE_SECURE_OFF;
     memset(s_map, 0, sizeof(s_map));
     for (size_t at = 0; at + 2 <= s_input.length;) {
         size_t left = s_input.length - at - 2;

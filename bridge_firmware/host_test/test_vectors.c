@@ -173,5 +173,8 @@ int main(int count, char **arguments)
     check_file(folder, "steps.txt", check_step);
     check_file(folder, "charges.txt", check_charge);
     check_file(folder, "preambles.txt", check_preamble);
+    check_file(folder, "secure/messages.txt", check_message);
+    check_file(folder, "secure/surplus.txt", check_surplus);
+    check_file(folder, "secure/malformed.txt", check_malformed);
     return s_failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

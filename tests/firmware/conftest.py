@@ -14,6 +14,8 @@ from bridge_process import Running, real_bridge, running_bridge
 
 FIRMWARE = Path(__file__).parents[2] / "bridge_firmware"
 CORE = FIRMWARE / "components" / "bridge_core"
+SECURE = FIRMWARE / "components" / "bridge_secure"
+HOST = FIRMWARE / "host"
 STRICT = ("-std=c11", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
@@ -36,12 +38,19 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             compile_core(library, core_flags)
         program = folder / name
         if not program.exists():
-            includes = [f"-I{CORE / 'include'}", *{f"-I{source.parent}" for source in sources}]
+            parts = [f"-I{part / 'include'}" for part in (CORE, SECURE)]
+            includes = [*parts, *{f"-I{source.parent}" for source in sources}]
             files = [*map(str, sources), str(library)]
             run("cc", *STRICT, *SANITIZED, *includes, *files, "-o", str(program))
         return program
 
     return compile_program
+
+
+@pytest.fixture(scope="session")
+def stmota_bridge(build: Build) -> Path:
+    """The C core as a program of this machine."""
+    return build("stmota-bridge", *sorted(HOST.glob("*.c")), HOST / "plain" / "host_plain.c")
 
 
 def compile_core(library: Path, flags: Sequence[str]) -> None:
@@ -68,7 +77,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def start_bridge(
-    build: Build, pytestconfig: pytest.Config
+    request: pytest.FixtureRequest, pytestconfig: pytest.Config
 ) -> Callable[[str], AbstractContextManager[Running]]:
     """`start_bridge(kind)`: run one, or find the real one."""
 
@@ -81,7 +90,7 @@ def start_bridge(
             return real_bridge(address, target)
         if kind == "python":
             return running_bridge([sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"])
-        return running_bridge([str(build("stmota-bridge", *sorted((FIRMWARE / "host").glob("*.c"))))])
+        return running_bridge([str(request.getfixturevalue("stmota_bridge"))])
 
     return start
 

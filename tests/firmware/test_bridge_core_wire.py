@@ -29,7 +29,7 @@ def test_every_shared_vector_holds_in_c(build: Callable[..., Path]) -> None:
     finished = subprocess.run([program, VECTORS], check=False, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     counted = dict(line.split(": ") for line in finished.stdout.splitlines())
-    assert set(counted) == {path.name for path in VECTORS.glob("*.txt")}
+    assert set(counted) == {str(path.relative_to(VECTORS)) for path in VECTORS.rglob("*.txt")}
     assert {name: int(count) for name, count in counted.items()} == {
         name: vectors_in(name) for name in counted
     }
@@ -61,7 +61,8 @@ class Seed:
 
 def frames_of_vectors() -> list[bytes]:
     frames: list[bytes] = []
-    for name in ("messages.txt", "surplus.txt", "malformed.txt", "charges.txt"):
+    names = ("messages.txt", "surplus.txt", "malformed.txt")
+    for name in (*names, "charges.txt", *(f"secure/{name}" for name in names)):
         for line in (VECTORS / name).read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
                 frames.append(bytes.fromhex(line.split("|")[1]))  # noqa: PERF401  (a comprehension hides it)

@@ -1,6 +1,6 @@
 """`stmota bridge settings` and `stmota bridge update` through a real daemon to the C bridge."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,6 @@ import pytest
 from bridge_process import running_bridge
 from esp_images import image
 from real_lab import RealLab, real_lab
-
-HOST = Path(__file__).parents[2] / "bridge_firmware" / "host"
 
 
 @pytest.fixture
@@ -27,10 +25,9 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_settings_and_firmware_of_a_bridge_are_changed_over_the_network(
-    build: Callable[..., Path], lab: RealLab, state: Path
+    stmota_bridge: Path, lab: RealLab, state: Path
 ) -> None:
-    program = build("stmota-bridge", *sorted(HOST.glob("*.c")))
-    with running_bridge([str(program), "--state-dir", str(state)]) as running:
+    with running_bridge([str(stmota_bridge), "--state-dir", str(state)]) as running:
         lab.add("lab", running.port)
         changed = lab.stmota("bridge", "settings", "lab", "nrst=25", "console=57600 8E1")
         assert changed.code == 0, changed.err

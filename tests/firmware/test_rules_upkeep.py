@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,12 +42,11 @@ from stmota_protocol.upkeep import (
 )
 from stmota_protocol.wire import encode_message
 
-HOST = Path(__file__).parents[2] / "bridge_firmware" / "host"
 PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
 
 
 @pytest.fixture(params=["c", "python"])
-def kept(request: pytest.FixtureRequest, build: Callable[..., Path], tmp_path: Path) -> "Kept":
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> "Kept":
     """A bridge whose network may do all that this kind of bridge can."""
     if request.config.getoption("--bridge"):
         pytest.skip("settings and firmware of a real bridge are not played with")
@@ -56,7 +55,7 @@ def kept(request: pytest.FixtureRequest, build: Callable[..., Path], tmp_path: P
         return Kept(command, is_c=False)
     (tmp_path / "net_settings").write_text("yes")
     (tmp_path / "net_update").write_text("yes")
-    program = build("stmota-bridge", *sorted(HOST.glob("*.c")))
+    program: Path = request.getfixturevalue("stmota_bridge")
     return Kept([str(program), "--state-dir", str(tmp_path)], is_c=True)
 
 

@@ -1,7 +1,7 @@
 """`stmota-bridge`, the C core as a program: a board is flashed through it, and what it says to people."""
 
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,15 +12,14 @@ from sample_images import boot_output, make_image
 from stmota_simulator.board_file import board_lines
 from stmota_simulator.boards import make_board
 
-HOST = Path(__file__).parents[2] / "bridge_firmware" / "host"
 F103_FLASH = 128 * 1024
 IMAGE = make_image(2048, text="through C")
 BOOT_LINES = boot_output(IMAGE, "through C", F103_FLASH).decode().splitlines()
 
 
 @pytest.fixture
-def program(build: Callable[..., Path]) -> Path:
-    return build("stmota-bridge", *sorted(HOST.glob("*.c")))
+def program(stmota_bridge: Path) -> Path:
+    return stmota_bridge
 
 
 @pytest.fixture

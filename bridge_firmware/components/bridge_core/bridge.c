@@ -22,6 +22,7 @@ bridge_error_t bridge_start(bridge_t *bridge, bridge_port_t *port, const bridge_
     edge->ring.marks = config->marks;
     edge->ring.mark_capacity = config->mark_count;
     bridge->gone_us = bridge_port_now_us(port);
+    bridge->window_until_us = config->is_power_up ? bridge->gone_us + BRIDGE_SECURE_WINDOW_US : 0;
     bridge_error_t error = bridge_edge_start(edge, &config->console);
     bridge->is_safe = error == BRIDGE_OK;
     return error;
@@ -57,7 +58,7 @@ static void greet(bridge_t *bridge, bridge_connection_t *connection)
     greeting->firmware = bridge_span_of(config->firmware);
     greeting->holder = holder(bridge);
     greeting->steps = (bridge_span_t){s_steps, sizeof(s_steps)};
-    greeting->rights = bridge_upkeep_rights(bridge);
+    greeting->rights = bridge_upkeep_rights(bridge, connection);
     greeting->project = bridge_span_of(config->project != NULL ? config->project : "");
     greeting->chip = bridge_span_of(config->chip != NULL ? config->chip->name : "");
     connection->console_seen = greeting->console_next;
@@ -83,21 +84,27 @@ static bridge_connection_t *place(bridge_t *bridge)
     return found;
 }
 
-static void let_in(bridge_t *bridge)
+static size_t count_waiting(const bridge_t *bridge)
 {
-    int sock;
+    size_t waiting = 0;
+    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        waiting += bridge_is_waiting(&bridge->connections[i]) ? 1 : 0;
+    }
+    return waiting;
+}
+
+static void let_in(bridge_t *bridge, uint64_t *wake_us)
+{
+    bridge_arrival_t arrived;
     bridge_connection_t *connection;
-    while (bridge_port_accept(bridge->port, &sock) == BRIDGE_OK) {
-        size_t waiting = 0;
-        for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
-            waiting += bridge_is_waiting(&bridge->connections[i]) ? 1 : 0;
-        }
+    size_t waiting = count_waiting(bridge);
+    for (; bridge_port_accept(bridge->port, waiting, &arrived, wake_us) == BRIDGE_OK; waiting = count_waiting(bridge)) {
         connection = place(bridge);
         if (connection == NULL || bridge->is_shut) {
-            bridge_port_close(bridge->port, sock);
+            bridge_port_close(bridge->port, arrived.sock);
             continue;
         }
-        bridge_connection_open(bridge, connection, sock);
+        bridge_connection_open(bridge, connection, &arrived);
         greet(bridge, connection);
         if (waiting >= BRIDGE_MAX_WAITING) {
             bridge_span_t text = bridge_span_of("too many connections wait for a hello");
@@ -129,7 +136,7 @@ void bridge_serve(bridge_t *bridge, uint64_t *wake_us)
 {
     *wake_us = UINT64_MAX;
     bridge_edge_hear_call(&bridge->edge);
-    let_in(bridge);
+    let_in(bridge, wake_us);
     for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
         bridge_connection_read(bridge, &bridge->connections[i], wake_us);
     }

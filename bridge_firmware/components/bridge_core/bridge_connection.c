@@ -9,13 +9,14 @@ bool bridge_is_waiting(const bridge_connection_t *connection)
     return connection->state == BRIDGE_AWAIT_PREAMBLE || connection->state == BRIDGE_AWAIT_HELLO;
 }
 
-void bridge_connection_open(bridge_t *bridge, bridge_connection_t *connection, int sock)
+void bridge_connection_open(bridge_t *bridge, bridge_connection_t *connection, const bridge_arrival_t *arrived)
 {
     uint64_t now_us = bridge_port_now_us(bridge->port);
     *connection = (bridge_connection_t){
         .state = BRIDGE_AWAIT_PREAMBLE,
-        .sock = sock,
-        .made_us = now_us,
+        .sock = arrived->sock,
+        .is_inside_tls = arrived->is_inside_tls,
+        .made_us = arrived->made_us,
         .heard_us = now_us,
         .wrote_us = now_us,
         .stuck_us = UINT64_MAX,

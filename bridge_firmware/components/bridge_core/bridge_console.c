@@ -24,7 +24,10 @@ static void help(bridge_console_t *console, char *rest)
     bridge_console_write(console, "show            the settings\r\n"
                                   "set KEY VALUE   change one, for example: set nrst 19\r\n"
                                   "save            keep them\r\n"
-                                  "reboot          start again, with what was saved\r\n");
+                                  "reboot          start again, with what was saved\r\n"
+                                  "secure          let a daemon secure this bridge, within 5 minutes; show its key's "
+                                  "fingerprint\r\n"
+                                  "insecure        forget that key and the daemon\r\n");
     for (size_t i = 0; (key = bridge_settings_key(i)) != NULL; i++) {
         char text[128];
         snprintf(text, sizeof(text), "  %-13s %s\r\n", key, bridge_settings_help(key));
@@ -91,10 +94,36 @@ static void reboot(bridge_console_t *console, char *rest)
     console->host->reboot(console->host->context);
 }
 
+static void ask_secure(bridge_console_t *console, bool is_forgotten)
+{
+    bridge_trouble_t shown = {"this bridge has no secure mode"};
+    const bridge_console_host_t *host = console->host;
+    if (host->secure == NULL || host->secure(host->context, is_forgotten, &shown) != BRIDGE_OK) {
+        answer(console, shown.text);
+        return;
+    }
+    bridge_console_write(console, shown.text);
+    bridge_console_write(console, "\r\n");
+    answer(console, NULL);
+}
+
+static void secure(bridge_console_t *console, char *rest)
+{
+    (void)rest;
+    ask_secure(console, false);
+}
+
+static void insecure(bridge_console_t *console, char *rest)
+{
+    (void)rest;
+    ask_secure(console, true);
+}
+
 static const struct {
     const char *name;
     void (*run)(bridge_console_t *console, char *rest);
-} s_commands[] = {{"help", help}, {"show", show}, {"set", set}, {"save", save}, {"reboot", reboot}};
+} s_commands[] = {{"help", help}, {"show", show}, {"set", set}, {"save", save}, {"reboot", reboot},
+                  {"secure", secure}, {"insecure", insecure}};
 
 static void run(bridge_console_t *console)
 {

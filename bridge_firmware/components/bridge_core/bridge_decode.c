@@ -185,7 +185,8 @@ bridge_error_t bridge_decode(const bridge_frame_t *frame, bridge_message_t *mess
     bridge_reader_t reader = bridge_reader(frame->payload.data, frame->payload.length);
     if (bridge_is_ours(frame->type, frame->port) &&
         (decode_handshake(&reader, message) || decode_batches(&reader, message) ||
-         decode_consoles(&reader, message) || bridge_get_upkeep(&reader, message))) {
+         decode_consoles(&reader, message) || bridge_get_upkeep(&reader, message) ||
+         bridge_get_secure(&reader, message))) {
         return bridge_reader_end(&reader);
     }
     message->as.unknown = frame->payload;

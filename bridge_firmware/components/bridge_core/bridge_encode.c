@@ -136,7 +136,7 @@ bridge_error_t bridge_encode(bridge_writer_t *writer, const bridge_message_t *me
     bridge_put_u8(writer, message->port);
     if (!bridge_is_ours(message->type, message->port) ||
         (!put_handshake(writer, message) && !put_batches(writer, message) && !put_consoles(writer, message) &&
-         !bridge_put_upkeep(writer, message))) {
+         !bridge_put_upkeep(writer, message) && !bridge_put_secure(writer, message))) {
         bridge_put_span(writer, message->as.unknown);
     }
     size_t length = writer->at - start - BRIDGE_HEADER_BYTES;

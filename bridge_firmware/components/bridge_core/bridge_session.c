@@ -214,5 +214,13 @@ bridge_error_t bridge_handle(bridge_t *bridge, bridge_connection_t *connection, 
     if (connection->state == BRIDGE_READY) {
         return hear_controller(bridge, connection, &message);
     }
-    return message.type == BRIDGE_HELLO ? hear_hello(bridge, connection, &message.as.hello) : BRIDGE_ERR_RULE;
+    if (message.type == BRIDGE_HELLO) {
+        return hear_hello(bridge, connection, &message.as.hello);
+    }
+    error = bridge_security_hear(bridge, connection, &message);
+    if (error == BRIDGE_ERR_UNKNOWN) {
+        refuse(bridge, connection, frame);
+        return BRIDGE_OK;
+    }
+    return error;
 }

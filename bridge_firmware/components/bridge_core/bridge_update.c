@@ -42,7 +42,7 @@ static bridge_error_t begin(bridge_t *bridge, const bridge_message_t *message)
     upkeep->received = 0;
     upkeep->length = message->as.begin.length;
     memcpy(upkeep->sha256, message->as.begin.sha256, BRIDGE_SHA256_BYTES);
-    bool is_allowed = (bridge_upkeep_rights(bridge) & BRIDGE_MAY_UPDATE) != 0;
+    bool is_allowed = (bridge_upkeep_rights(bridge, bridge->controller) & BRIDGE_MAY_UPDATE) != 0;
     if (!is_allowed && bridge->config.settings != NULL) {
         return tell(upkeep, BRIDGE_UPDATE_REFUSED, NOT_ALLOWED);
     }

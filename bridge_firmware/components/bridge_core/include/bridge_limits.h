@@ -25,6 +25,7 @@
 #define BRIDGE_MAX_SETTINGS 64U
 #define BRIDGE_MAX_UPDATE_DATA 1008U
 #define BRIDGE_MAX_UPDATE_AHEAD 16384U   /* R64 */
+#define BRIDGE_MAX_CERTIFICATE 500U       /* in DER; of a request for one, too */
 #define BRIDGE_SHA256_BYTES 32U
 #define BRIDGE_UNIQUE_ID_BYTES 8U
 #define BRIDGE_BOOT_ID_BYTES 8U
@@ -41,6 +42,8 @@
 
 #define BRIDGE_MAX_WAITING 4U            /* R13: connections before Welcome */
 #define BRIDGE_HELLO_WITHIN_US 5000000U  /* R13 */
+#define BRIDGE_SECURE_WINDOW_US 300000000U /* R68 */
+#define BRIDGE_MAX_TLS_DATA 4096U        /* R73: of one record */
 #define BRIDGE_KEEP_ALIVE_US 3000000U    /* R20 */
 #define BRIDGE_DEAD_PEER_US 9000000U     /* R22 */
 #define BRIDGE_SAFE_AFTER_US 10000000U   /* R24 */

@@ -34,6 +34,10 @@ typedef enum {
     BRIDGE_UPDATE_DATA = 0x52,
     BRIDGE_UPDATE_FINISH = 0x53,
     BRIDGE_UPDATE_CANCEL = 0x54,
+    BRIDGE_SECURE_REQUEST = 0x60,
+    BRIDGE_SECURE_CSR = 0x61,
+    BRIDGE_SECURE_INSTALL = 0x62,
+    BRIDGE_SECURE_ANSWER = 0x63,
 } bridge_message_type_t;
 
 typedef enum {
@@ -44,6 +48,7 @@ typedef enum {
     BRIDGE_CLOSE_VERSION = 5,
     BRIDGE_CLOSE_TOO_MANY = 6,
     BRIDGE_CLOSE_TOO_SLOW = 7,
+    BRIDGE_CLOSE_SECURED = 8,
 } bridge_close_reason_t;
 
 typedef enum {
@@ -212,6 +217,16 @@ typedef struct {
             uint32_t offset;
             bridge_span_t bytes;
         } data; /* UpdateData */
+        bridge_span_t asking; /* SecureRequest: the name of who asks */
+        bridge_span_t csr;    /* SecureCsr */
+        struct {
+            bridge_span_t certificate;
+            bridge_span_t authority;
+        } install; /* SecureInstall */
+        struct {
+            bool is_refused;
+            bridge_span_t text;
+        } secured; /* SecureAnswer */
         bridge_span_t unknown; /* the payload of a message that is not known */
     } as;
 } bridge_message_t;
@@ -228,6 +243,9 @@ bridge_error_t bridge_encode(bridge_writer_t *writer, const bridge_message_t *me
 /* bridge_wire_upkeep.c: settings, restart, update. Whether the message is one of these. */
 bool bridge_get_upkeep(bridge_reader_t *reader, bridge_message_t *message);
 bool bridge_put_upkeep(bridge_writer_t *writer, const bridge_message_t *message);
+/* bridge_wire_secure.c: secure mode, the same way. */
+bool bridge_get_secure(bridge_reader_t *reader, bridge_message_t *message);
+bool bridge_put_secure(bridge_writer_t *writer, const bridge_message_t *message);
 /* One entry of Settings. */
 void bridge_put_setting(bridge_writer_t *writer, bridge_span_t key, bridge_span_t value, uint8_t flags);
 

@@ -81,11 +81,19 @@ bridge_error_t bridge_port_sense(bridge_port_t *port, uint8_t *mask, uint8_t *le
 /* [engine] The receiver's complaints since the last call. */
 bridge_line_errors_t bridge_port_take_errors(bridge_port_t *port);
 
-/* Sockets are numbers of the port's own: TCP_NODELAY, never blocking; in secure mode what passes is inside TLS, and a
- * connection is there once its handshake is done, which the port bounds in time and number. */
+/* Sockets are numbers of the port's own: TCP_NODELAY, never blocking. In secure mode what passes is inside TLS. */
 
-/* [network] BRIDGE_WAIT when nobody waits. */
-bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock);
+typedef struct {
+    int sock;
+    uint64_t made_us; /* before the handshake of TLS, where there is one */
+    bool is_inside_tls;
+} bridge_arrival_t;
+
+/* [network] The next connection; BRIDGE_WAIT when there is none. In secure mode one is there once its handshake is done
+ * (R71): of those whose handshake is not, and of the `waiting` that have said no Hello, there are never more than
+ * BRIDGE_MAX_WAITING together, and none takes more than BRIDGE_HELLO_WITHIN_US. `*wake_us` becomes earlier where this is to
+ * be called again before a socket tells of anything. */
+bridge_error_t bridge_port_accept(bridge_port_t *port, size_t waiting, bridge_arrival_t *arrived, uint64_t *wake_us);
 /* [network] BRIDGE_ERR_CLOSED when the peer has closed or the connection broke. */
 bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got);
 /* [network] May take fewer: then the task is woken when there is room. BRIDGE_ERR_CLOSED. */
@@ -115,7 +123,7 @@ bridge_error_t bridge_port_forget(bridge_port_t *port, const char *key);
 bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes);
 /* [network] BRIDGE_ERR_MALFORMED as soon as project, chip or version are seen not to fit. BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data);
-/* [network] All is written: check the whole (and its signature in secure mode), and start it at the next restart, on
+/* [network] All is written: check the whole, and start it at the next restart, on
  * trial: a restart before `bridge_port_confirm` brings the old one back. BRIDGE_ERR_MALFORMED, BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_update_finish(bridge_port_t *port);
 /* [network] Forget an update that was begun. */
@@ -126,3 +134,37 @@ const char *bridge_port_update_trouble(bridge_port_t *port);
 void bridge_port_confirm(bridge_port_t *port);
 /* [network] Restart. Returns where that takes a while. */
 void bridge_port_restart(bridge_port_t *port);
+
+/* Secure mode (section 7): what of it needs cryptography. components/bridge_secure has all of this, and the sockets' door
+ * above, on mbedTLS; where it is not built in, the state is BRIDGE_SECURE_LACKING, and nothing else is called. Calls may
+ * take a second or so of computing. `bridge_port_secure_trouble` says in a sentence what was wrong with the last call. */
+
+typedef enum {
+    BRIDGE_SECURE_LACKING, /* this bridge has no secure mode */
+    BRIDGE_SECURE_OFF,
+    BRIDGE_SECURE_ON, /* connections to come are inside TLS, or turned away */
+} bridge_secure_state_t;
+
+/* With Closing (SECURED). */
+#define BRIDGE_SECURED_TEXT "this bridge is in secure mode: it speaks TLS, to the daemon that secured it"
+
+/* [network] */
+bridge_secure_state_t bridge_port_secure_state(bridge_port_t *port);
+/* [network] SHA-256 of the SubjectPublicKeyInfo of the bridge's key, which is made now if there is none yet (R69).
+ * `fingerprint` takes BRIDGE_SHA256_BYTES. BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_secure_fingerprint(bridge_port_t *port, uint8_t *fingerprint);
+/* [network] That key's request for a certificate, PKCS#10 in DER. `csr` takes BRIDGE_MAX_CERTIFICATE. BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_secure_request(bridge_port_t *port, uint8_t *csr, size_t *length);
+/* [network] Keep these certificates if they are good (R70); they are kept when this returns BRIDGE_OK, and the state is
+ * BRIDGE_SECURE_ON. BRIDGE_ERR_MALFORMED: they are not good. BRIDGE_ERR_PORT: they cannot be kept. */
+bridge_error_t bridge_port_secure_install(bridge_port_t *port, bridge_span_t certificate, bridge_span_t authority);
+/* [network] Forget key and certificates: BRIDGE_SECURE_OFF. BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_secure_forget(bridge_port_t *port);
+/* [network] Whether the CA of the certificate that is kept signed what has this SHA-256: `signature` is ECDSA's, in DER.
+ * BRIDGE_ERR_MALFORMED: it did not, or none is kept. */
+bridge_error_t bridge_port_secure_verify(bridge_port_t *port, const uint8_t *sha256, bridge_span_t signature);
+/* [network] For people; empty when nothing was wrong. Lives until the next call of secure mode's functions. */
+const char *bridge_port_secure_trouble(bridge_port_t *port);
+
+/* [network] Show a line of plain ASCII, without its end, at the bridge's own console. */
+void bridge_port_tell(bridge_port_t *port, const char *line);

@@ -4,7 +4,7 @@
 #include "bridge.h"
 
 /* bridge_connection.c: one connection's bytes and times. */
-void bridge_connection_open(bridge_t *bridge, bridge_connection_t *connection, int sock);
+void bridge_connection_open(bridge_t *bridge, bridge_connection_t *connection, const bridge_arrival_t *arrived);
 /* Queue a message. A peer that asks more than it reads is closed. */
 void bridge_say(bridge_t *bridge, bridge_connection_t *connection, const bridge_message_t *message);
 /* Say why and end. Nothing that the peer says from now on counts. */
@@ -26,14 +26,18 @@ void bridge_leave(bridge_t *bridge, const bridge_connection_t *connection);
 
 /* bridge_upkeep.c: settings, restart, update. BRIDGE_ERR_RULE. */
 bridge_error_t bridge_upkeep_hear(bridge_t *bridge, const bridge_message_t *message);
-/* What the network may do, as Greeting tells it. */
-uint8_t bridge_upkeep_rights(const bridge_t *bridge);
+/* What may be done over this connection, as Greeting tells it (R58). */
+uint8_t bridge_upkeep_rights(const bridge_t *bridge, const bridge_connection_t *connection);
 /* Say what waits to be said; whether there was anything. */
 bool bridge_upkeep_say(bridge_t *bridge, bridge_connection_t *connection);
 /* The controller is gone (R67). */
 void bridge_upkeep_leave(bridge_t *bridge);
 /* bridge_update.c */
 bridge_error_t bridge_update_hear(bridge_t *bridge, const bridge_message_t *message);
+
+/* bridge_security.c: SecureRequest and SecureInstall. BRIDGE_ERR_UNKNOWN: this bridge has no secure mode (R7). BRIDGE_ERR_RULE:
+ * it is another message. */
+bridge_error_t bridge_security_hear(bridge_t *bridge, bridge_connection_t *connection, const bridge_message_t *message);
 
 static inline void bridge_earliest(uint64_t *wake_us, uint64_t at_us)
 {
