@@ -1,7 +1,7 @@
 """A daemon's bridges without the rest of the daemon, on a fake edge and with fake work."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import trio
@@ -16,7 +16,11 @@ from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.store import Store
 from stmota_daemon.subscription import DaemonEvents
 from stmota_daemon.trace_store import TraceStore
-from stmota_protocol.api import BridgeState, Job, JobChanged, JobKind
+from stmota_protocol.api import BridgeState, Job, JobChanged, JobKind, JobRequest, NetworkPlace
+
+RESET = JobRequest(kind=JobKind.RESET)
+LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
+"""The bridge at the fake edge's `host:1`."""
 
 
 class Lab:
@@ -69,3 +73,6 @@ async def bridge_lab(
         nursery.cancel_scope.cancel()
     lab.services.logs.close()
     lab.services.store.close()
+
+
+OpenLab = Callable[..., AbstractAsyncContextManager[Lab]]

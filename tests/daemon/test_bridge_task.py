@@ -1,15 +1,12 @@
 """Bridges and their tasks on the virtual clock, with an edge and work that the tests direct."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from itertools import groupby
-from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from bridge_lab import Lab, bridge_lab
+from bridge_lab import LAB, RESET, OpenLab
 from fake_edge import FakeEdge, FakeWork, identity
 from stmota_daemon.config import BridgeConfig
 from stmota_daemon.connector import LONGEST_PAUSE_S
@@ -31,33 +28,11 @@ from stmota_protocol.api import (
 from stmota_protocol.messages import Console
 from stmota_protocol.steps import Batch, Configure, Parity, UartSettings, Wait
 
-RESET = JobRequest(kind=JobKind.RESET)
-LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
 TARGET = TargetInfo(
     product_id=0x410, chip="STM32F103 medium density (0x410)", family="F1", bootloader_version="2.2",
     commands=(), flash_start=0x0800_0000, flash_size=65536, flash_size_source="chip", unique_id=None,
     read_protected=None, write_protected=None, boot_options={},
 )  # fmt: skip
-
-
-OpenLab = Callable[..., AbstractAsyncContextManager[Lab]]
-
-
-@pytest.fixture
-def edge() -> FakeEdge:
-    return FakeEdge()
-
-
-@pytest.fixture
-def work() -> FakeWork:
-    return FakeWork()
-
-
-@pytest.fixture
-def open_lab(tmp_path: Path, edge: FakeEdge, work: FakeWork) -> OpenLab:
-    """A daemon's bridges on one state directory; opened again, they are those of the next daemon."""
-
-    return lambda *configs: bridge_lab(tmp_path, edge, work, configs or (LAB,))
 
 
 async def test_a_bridge_is_connecting_then_idle_then_busy_then_idle(

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from bridge_lab import Lab, bridge_lab
+from bridge_lab import LAB, RESET, Lab, bridge_lab
 from fake_edge import FakeEdge, FakeWork, identity
 from stmota_daemon.announcements import Announcement
 from stmota_daemon.api_error import Refused
@@ -32,8 +32,6 @@ from stmota_protocol.api import (
 from stmota_protocol.steps import UartSettings
 
 ID_1, ID_2 = "0000000000000001", "0000000000000002"
-RESET = JobRequest(kind=JobKind.RESET)
-LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
 
 
 def announcement(bridge_id: str = ID_1, name: str = "esp", host: str = "host", port: int = 1) -> Announcement:

@@ -8,12 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from bridge_lab import Lab, bridge_lab
+from bridge_lab import LAB, RESET, Lab, bridge_lab
 from fake_edge import FakeEdge, FakeWork
 from lab import LabBridge, LabDaemon, lab_daemon
 from sample_images import make_image
 from stmota_daemon.announcements import Announcement
-from stmota_daemon.config import BridgeConfig
 from stmota_daemon.connector import HOLD_AFTER_USE_S
 from stmota_daemon.link import LinkHeld, LinkLost
 from stmota_daemon.peek_times import PEEK_EVERY_S, PEEK_GAP_S
@@ -22,17 +21,12 @@ from stmota_daemon.work_outcome import WorkOutcome
 from stmota_protocol.api import (
     BridgeState,
     Job,
-    JobKind,
-    JobRequest,
     JobState,
-    NetworkPlace,
     ProblemCode,
 )
 from stmota_protocol.messages import Console
 from stmota_simulator.boards import make_board
 
-RESET = JobRequest(kind=JobKind.RESET)
-LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
 ANNOUNCED = Announcement("esp-1", "0000000000000001", "esp", ("host",), 1, "esp-1.2", None)
 
 

@@ -1,40 +1,15 @@
 """How long a job waits for its bridge: not at all for one that is off, long for one that it had already."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from bridge_lab import Lab, bridge_lab
+from bridge_lab import RESET, OpenLab
 from fake_edge import FakeEdge, FakeWork, ask_for_the_link
-from stmota_daemon.config import BridgeConfig
 from stmota_daemon.link import LinkLost
 from stmota_daemon.work import Board, Report
 from stmota_daemon.work_outcome import WorkOutcome
-from stmota_protocol.api import Job, JobKind, JobRequest, JobState, NetworkPlace
-
-RESET = JobRequest(kind=JobKind.RESET)
-LAB = BridgeConfig("lab", NetworkPlace(host="host", port=1))
-OpenLab = Callable[[], AbstractAsyncContextManager[Lab]]
-
-
-@pytest.fixture
-def edge() -> FakeEdge:
-    return FakeEdge()
-
-
-@pytest.fixture
-def work() -> FakeWork:
-    return FakeWork()
-
-
-@pytest.fixture
-def open_lab(tmp_path: Path, edge: FakeEdge, work: FakeWork) -> OpenLab:
-    """A daemon's bridges on one state directory; opened again, they are those of the next daemon."""
-    return lambda: bridge_lab(tmp_path, edge, work, (LAB,))
+from stmota_protocol.api import Job, JobState
 
 
 async def test_a_job_of_a_bridge_known_to_be_off_fails_at_once_with_the_reason(
