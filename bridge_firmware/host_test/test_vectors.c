@@ -123,8 +123,10 @@ static bool check_preamble(bridge_span_t data, const char *name, const char *mea
     if (data.length < BRIDGE_PREAMBLE_BYTES) {
         return error == BRIDGE_WAIT;
     }
+    char text[BRIDGE_MAX_TEXT];
+    bridge_tell_refusal(data, text, sizeof(text));
     bool is_version = strstr(meaning, "speaks version") != NULL;
-    return error == (is_version ? BRIDGE_ERR_VERSION : BRIDGE_ERR_FOREIGN);
+    return error == (is_version ? BRIDGE_ERR_VERSION : BRIDGE_ERR_FOREIGN) && strcmp(text, meaning) == 0;
 }
 
 static void check_line(check_t check, const char *file)

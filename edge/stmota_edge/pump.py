@@ -167,7 +167,7 @@ class Pump:
                 if self._closing is not None:
                     return
         except RemoteProtocolError as error:
-            self.close(CloseReason.PROTOCOL_ERROR, str(error))
+            self.close(error.reason, str(error))
 
     async def _write_all(self) -> None:
         await self._send(self.connection.preamble())

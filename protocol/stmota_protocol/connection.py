@@ -17,13 +17,14 @@ from typing import Final, Literal, TypeAlias
 
 from stmota_protocol.connection_states import LIVE, Role, State, next_state
 from stmota_protocol.console_ledger import ConsoleLedger
-from stmota_protocol.frames import PREAMBLE, TYPE_AT, Malformed, judge_preamble, take_frame
+from stmota_protocol.frames import PREAMBLE, TYPE_AT, ForeignVersion, Malformed, judge_preamble, take_frame
 from stmota_protocol.limits import MAX_FRAME, MAX_SMALL_FRAME
 from stmota_protocol.messages import (
     Abort,
     BatchRequest,
     BatchResult,
     BeginRun,
+    CloseReason,
     Console,
     ConsoleAck,
     ConsoleGap,
@@ -63,7 +64,11 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """By the peer. The connection is of no more use; a Closing may still tell it why."""
+    """By the peer. The connection is of no more use; a Closing with this reason may still tell it why."""
+
+    def __init__(self, message: str, reason: CloseReason = CloseReason.PROTOCOL_ERROR) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 @unique
@@ -183,7 +188,9 @@ class Connection:
             return self._next_message()
         except (Malformed, RuleBroken) as error:
             self._drop(State.ERROR)
-            raise RemoteProtocolError(str(error)) from error
+            is_version = isinstance(error, ForeignVersion)
+            reason = CloseReason.VERSION if is_version else CloseReason.PROTOCOL_ERROR
+            raise RemoteProtocolError(str(error), reason) from error
 
     def _next_message(self) -> Event:
         if self.peer_minor is None:

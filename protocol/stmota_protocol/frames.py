@@ -46,6 +46,10 @@ class Malformed(ValueError):
     """Bytes from the peer that are not what the format says; becomes a `RemoteProtocolError`."""
 
 
+class ForeignVersion(Malformed):
+    """The preamble of another major version: R3."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One message as bytes. The payload is not judged yet."""
@@ -85,7 +89,7 @@ def take_frame(buffer: bytearray, max_frame: int) -> Frame | None:
 def judge_preamble(start: bytes) -> int:
     """Return the peer's minor version. `start` is a whole preamble, or all that came before the end.
 
-    Raises `Malformed` that says what the bytes look like, or who has to be updated.
+    Raises `Malformed` that says what the bytes look like, `ForeignVersion` that says who has to be updated.
     """
     if len(start) < len(PREAMBLE) and (MAGIC.startswith(start) or start.startswith(MAGIC)):
         message = "the connection ended inside the preamble"
@@ -100,7 +104,7 @@ def judge_preamble(start: bytes) -> int:
             f"the peer speaks version {major}.{minor} of the bridge protocol, this side {MAJOR}.{MINOR}: "
             f"update {older}"
         )
-        raise Malformed(message)
+        raise ForeignVersion(message)
     return int(minor)
 
 
@@ -111,5 +115,5 @@ def looks_like(start: bytes) -> str:
             return name
     shown = start[: len(PREAMBLE)]
     if shown.isascii() and shown.decode("ascii").isprintable():
-        return f"text, {shown.decode('ascii')!r}"
+        return f"text, '{shown.decode('ascii')}'"
     return f"bytes {shown.hex(' ')}"

@@ -1,6 +1,5 @@
 """BRIDGE_PROTOCOL.md, section 2, over the wire: runs, batches, credit."""
 
-import os
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -167,10 +166,7 @@ async def test_the_largest_results_and_requests_pass_whole(bench: Bench, nursery
 
     async def mirror() -> None:
         for _ in range(count):
-            heard = await bench.hears(len(data))
-            while heard:
-                await trio.lowlevel.wait_writable(bench.far)
-                heard = heard[os.write(bench.far, heard[:1000]) :]
+            await bench.tells(await bench.hears(len(data)))
 
     nursery.start_soon(mirror)
     for number in range(count):

@@ -20,6 +20,7 @@ from stmota_protocol.messages import (
     CloseReason,
     Closing,
     Greeting,
+    Hello,
     LastBatch,
     Ping,
     Pong,
@@ -139,9 +140,13 @@ async def test_garbage_ends_its_connection_and_disturbs_nobody(garbage: bytes, b
 
 @pytest.mark.rule("R3")
 async def test_another_major_version_is_refused(bench: Bench) -> None:
+    """Nothing behind it is read: not even what would be a controller."""
     stranger = await bench.peer()
-    await stranger.stream.send_all(b"STMOTA\x02\x00")
-    assert (await stranger.closing()).reason in (CloseReason.VERSION, CloseReason.PROTOCOL_ERROR)
+    hello = encode_message(Hello(bench.controller_id, "later", False, 0))
+    await stranger.stream.send_all(b"STMOTA\x02\x00" + hello)
+    text = "the peer speaks version 2.0 of the bridge protocol, this side 1.1: update this side"
+    assert await stranger.closing() == Closing(CloseReason.VERSION, text)
+    assert (await bench.look()).holder == ""
 
 
 @pytest.mark.rule("R8", "R25", "R26", "R31", "R50")

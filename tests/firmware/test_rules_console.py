@@ -1,7 +1,5 @@
 """BRIDGE_PROTOCOL.md, section 3, over the wire: the console."""
 
-import os
-
 import pytest
 import trio
 
@@ -70,10 +68,7 @@ async def test_what_did_not_fit_is_a_gap_and_the_window_waits_for_an_acknowledge
     greeting = await bench.look()
     base = greeting.console_next
     total = greeting.identity.console_ring + MORE
-    sent = 0
-    while sent < total:
-        await trio.lowlevel.wait_writable(bench.far)
-        sent += os.write(bench.far, bytes(min(1000, total - sent)))
+    await bench.tells(bytes(total))
     while (await bench.look()).console_next < base + total:
         pass
     peer = await bench.peer()
@@ -95,9 +90,7 @@ async def test_no_more_than_a_ring_is_sent_without_an_acknowledgement(
 
     async def talk() -> None:
         while True:
-            await trio.lowlevel.wait_writable(bench.far)
-            os.write(bench.far, bytes(1000))
-            await trio.lowlevel.checkpoint()
+            await bench.tells(bytes(1000))
 
     nursery.start_soon(talk)
     got = 0

@@ -76,12 +76,8 @@ void bridge_close(bridge_t *bridge, bridge_connection_t *connection, uint8_t rea
 
 static bridge_error_t refuse_preamble(bridge_t *bridge, bridge_connection_t *connection, bridge_error_t error)
 {
-    bridge_span_t start = {connection->input, connection->input_length};
-    char text[BRIDGE_MAX_TEXT] = "another version of the bridge protocol; this side speaks 1.1";
-    if (error == BRIDGE_ERR_FOREIGN) {
-        strcpy(text, "this is no stmota bridge protocol: it looks like ");
-        strcat(text, bridge_looks_like(start));
-    }
+    char text[BRIDGE_MAX_TEXT];
+    bridge_tell_refusal((bridge_span_t){connection->input, connection->input_length}, text, sizeof(text));
     uint8_t reason = error == BRIDGE_ERR_VERSION ? BRIDGE_CLOSE_VERSION : BRIDGE_CLOSE_PROTOCOL_ERROR;
     bridge_close(bridge, connection, reason, bridge_span_of(text));
     return BRIDGE_WAIT;

@@ -1,5 +1,6 @@
 #include "bridge_frame.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const uint8_t s_magic[] = {'S', 'T', 'M', 'O', 'T', 'A'};
@@ -52,7 +53,8 @@ bridge_error_t bridge_judge_preamble(bridge_span_t start, uint8_t *minor)
     return BRIDGE_OK;
 }
 
-const char *bridge_looks_like(bridge_span_t start)
+/* The protocol that begins with these bytes; NULL: none that is known. */
+static const char *known_by(bridge_span_t start)
 {
     for (size_t i = 0; i < sizeof(s_foreign) / sizeof(s_foreign[0]); i++) {
         size_t length = strlen(s_foreign[i].first);
@@ -60,7 +62,37 @@ const char *bridge_looks_like(bridge_span_t start)
             return s_foreign[i].name;
         }
     }
-    return "nothing known";
+    return NULL;
+}
+
+static void describe(const uint8_t *start, char *text, size_t capacity)
+{
+    char hex[BRIDGE_PREAMBLE_BYTES * 3 + 1] = "";
+    bool is_text = true;
+    for (size_t i = 0; i < BRIDGE_PREAMBLE_BYTES; i++) {
+        is_text = is_text && start[i] >= 0x20 && start[i] < 0x7F;
+        snprintf(hex + i * 3, 4, " %02x", start[i]);
+    }
+    if (is_text) {
+        snprintf(text, capacity, "text, '%.*s'", (int)BRIDGE_PREAMBLE_BYTES, (const char *)start);
+    } else {
+        snprintf(text, capacity, "bytes%s", hex);
+    }
+}
+
+void bridge_tell_refusal(bridge_span_t start, char *text, size_t capacity)
+{
+    unsigned int major = start.data[sizeof(s_magic)];
+    unsigned int minor = start.data[sizeof(s_magic) + 1];
+    if (memcmp(start.data, s_magic, sizeof(s_magic)) == 0) {
+        snprintf(text, capacity, "the peer speaks version %u.%u of the bridge protocol, this side %u.%u: update %s",
+                 major, minor, BRIDGE_MAJOR, BRIDGE_MINOR, major < BRIDGE_MAJOR ? "the peer" : "this side");
+        return;
+    }
+    char shown[BRIDGE_PREAMBLE_BYTES * 3 + sizeof("bytes")];
+    const char *name = known_by(start);
+    describe(start.data, shown, sizeof(shown));
+    snprintf(text, capacity, "this is no stmota bridge protocol: it looks like %s", name != NULL ? name : shown);
 }
 
 bridge_error_t bridge_take_frame(bridge_span_t data, size_t max_frame, bridge_frame_t *frame, size_t *used)

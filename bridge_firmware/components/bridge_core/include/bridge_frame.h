@@ -15,8 +15,9 @@ void bridge_put_preamble(bridge_writer_t *writer);
 /* Judge what a peer sent first. BRIDGE_WAIT while it is not whole; BRIDGE_ERR_FOREIGN; BRIDGE_ERR_VERSION. */
 bridge_error_t bridge_judge_preamble(bridge_span_t start, uint8_t *minor);
 
-/* The protocol that begins with these bytes, for people. Never NULL. */
-const char *bridge_looks_like(bridge_span_t start);
+/* Say for people why these first bytes, a whole preamble's length, are refused: what they look like, or who has to be
+ * updated (R3). */
+void bridge_tell_refusal(bridge_span_t start, char *text, size_t capacity);
 
 /* Find the first frame; its payload lies in `data`, it takes `used` bytes. BRIDGE_WAIT while it is not whole,
  * BRIDGE_ERR_MALFORMED as soon as its header announces more than `max_frame` bytes (R6). */
