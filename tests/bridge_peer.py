@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock, memory_stream_pair, open_stream_to_socket_listener
 
+from scripted_port import ScriptedPort, acknowledges
+from stmota_edge.identity import DEFAULT_CREDIT_BYTES
 from stmota_edge.soft_bridge import SoftBridge
 from stmota_protocol.connection import CLOSED, NEED_DATA, Connection, Role
-from stmota_protocol.messages import Busy, Closing, Greeting, Hello, Message, Ping, Pong, Welcome
+from stmota_protocol.messages import BatchResult, Busy, Closing, Greeting, Hello, Message, Ping, Pong, Welcome
 
 CONTROLLER_ID = b"controller-id-16"
 OTHER_ID = b"another-id-16-by"
@@ -97,3 +99,27 @@ async def serving(bridge: SoftBridge, clock: MockClock | None) -> AsyncGenerator
         with trio.CancelScope(shield=True):
             for stream in streams:
                 await trio.aclose_forcefully(stream)
+
+
+def new_bridge(
+    port: ScriptedPort | None = None, credit: int = DEFAULT_CREDIT_BYTES, max_batch: int = 16_384
+) -> SoftBridge:
+    port = port or ScriptedPort(acknowledges)
+    return SoftBridge(
+        port, name="lab", unique_id=b"12345678", firmware="soft-test", credit=credit, max_batch=max_batch
+    )
+
+
+async def new_peer(connect: Connect) -> Peer:
+    return Peer(await connect())
+
+
+async def controller(connect: Connect, controller_id: bytes = CONTROLLER_ID) -> Peer:
+    peer = await new_peer(connect)
+    assert isinstance(await peer.hello(controller_id), Welcome)
+    return peer
+
+
+async def results(peer: Peer, count: int) -> list[BatchResult]:
+    messages = [await peer.receive() for _ in range(count)]
+    return [message for message in messages if isinstance(message, BatchResult)]

@@ -7,9 +7,15 @@ import trio
 
 from stmota_edge.errors import PortFailed, PortUnsupported
 from stmota_edge.port import AsyncPort
-from stmota_protocol.steps import DRIVABLE_LINES, Line, LineErrors, UartSettings
+from stmota_protocol.steps import DRIVABLE_LINES, Batch, Expect, Line, LineErrors, Send, UartSettings, Wait
 
 NEVER_US = 1 << 62
+
+ACK = 0x79
+ASK = Batch((Send(b"?"), Expect(ACK, 1_000_000)))
+"""What a target that `acknowledges` answers."""
+FAILING = Batch((Expect(ACK, 1000),))
+LONG = Batch((Wait(3_600_000_000),))
 
 Reply = list[tuple[int, bytes]]
 """What comes back and how long after the last stop bit of what it answers."""
@@ -17,6 +23,10 @@ Reply = list[tuple[int, bytes]]
 
 def silent(_: bytes) -> Reply:
     return []
+
+
+def acknowledges(_: bytes) -> Reply:
+    return [(10, bytes([ACK]))]
 
 
 class ScriptedPort(AsyncPort):

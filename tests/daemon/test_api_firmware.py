@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 
 from api_lab import FIRMWARE, SHA256, OpenApi, problem_of
 from stmota_protocol.api import ProblemCode

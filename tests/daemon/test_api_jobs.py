@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 import trio
-import trio.testing
 
 from api_lab import FIRMWARE, SHA256, OpenApi, problem_of
 from fake_edge import FakeWork

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from next_console import next_console
-from scripted_port import Reply, ScriptedPort
+from scripted_port import ACK, ASK, FAILING, LONG, Reply, ScriptedPort, acknowledges
 from stmota_daemon.link import LinkLost
 from stmota_daemon.serial_link import MOST_BATCHES_AHEAD, open_serial_link
 from stmota_edge.open_port import PortAddress, unique_id_of
@@ -28,15 +28,7 @@ from stmota_protocol.steps import (
     Wait,
 )
 
-ACK = 0x79
-ASK = Batch((Send(b"?"), Expect(ACK, 1_000_000)))
-FAILING = Batch((Expect(ACK, 1000),))
-LONG = Batch((Wait(3_600_000_000),))
 CONSOLE = UartSettings(baud=9600)
-
-
-def acknowledges(_: bytes) -> Reply:
-    return [(10, b"\x79")]
 
 
 async def test_a_link_says_what_it_is(autojump_clock: MockClock) -> None:
