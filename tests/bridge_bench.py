@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import trio
 
 from bridge_peer import Peer
+from stmota_protocol.connection import NEED_DATA
 from stmota_protocol.messages import (
     BatchRequest,
     BatchResult,
@@ -190,6 +191,19 @@ async def console(peer: Peer, length: int) -> list[Console]:
         assert not found or message.position == found[-1].position + len(found[-1].data)
         found.append(message)
     return found
+
+
+async def event(peer: Peer) -> object:
+    """The next event, keep-alives too."""
+    while (found := peer.connection.next_event()) is NEED_DATA:
+        peer.connection.receive_data(bytes(await peer.stream.receive_some(65536)))
+    return found
+
+
+async def works(peer: Peer, run: int = 1) -> bool:
+    """Whether it executes a batch for this controller."""
+    await peer.send(BeginRun(run, Unclaimed.RESIDUE), BatchRequest(run, 0, Batch(())))
+    return (await results(peer, 1))[0].is_done
 
 
 def timeless(result: Result) -> Result:

@@ -6,10 +6,8 @@ from typing import Protocol
 import pytest
 import trio
 
-from bridge_bench import ASK, LONG, WITHIN_S, Bench, results
-from bridge_peer import Peer
+from bridge_bench import ASK, LONG, WITHIN_S, Bench, event, results, works
 from bridge_process import Running
-from stmota_protocol.connection import NEED_DATA
 from stmota_protocol.limits import DEAD_PEER_S, HELLO_WITHIN_S, KEEP_ALIVE_S
 from stmota_protocol.messages import (
     Abort,
@@ -20,12 +18,9 @@ from stmota_protocol.messages import (
     CloseReason,
     Closing,
     Greeting,
-    Hello,
     LastBatch,
     Ping,
     Pong,
-    Unknown,
-    Unsupported,
     Welcome,
 )
 from stmota_protocol.steps import Batch, Expect, Outcome, Send, Unclaimed
@@ -37,18 +32,6 @@ MOST_WAITING = 4
 
 class StartBridge(Protocol):
     def __call__(self, kind: str) -> AbstractContextManager[Running]: ...
-
-
-async def event(peer: Peer) -> object:
-    """The next event, keep-alives too."""
-    while (found := peer.connection.next_event()) is NEED_DATA:
-        peer.connection.receive_data(bytes(await peer.stream.receive_some(65536)))
-    return found
-
-
-async def works(peer: Peer, run: int = 1) -> bool:
-    await peer.send(BeginRun(run, Unclaimed.RESIDUE), BatchRequest(run, 0, Batch(())))
-    return (await results(peer, 1))[0].is_done
 
 
 @pytest.mark.rule("R1", "R2", "R12")
@@ -72,113 +55,6 @@ async def test_a_holder_without_a_name_is_told_as_a_question_mark(bench: Bench) 
     while (found := await bench.look()).holder == "":
         pass
     assert found.holder == "?"
-
-
-@pytest.mark.rule("R4")
-async def test_another_minor_version_makes_no_difference(bench: Bench) -> None:
-    peer = await bench.peer()
-    sent = peer.connection.preamble()
-    await peer.stream.send_all(sent[:7] + b"\x63")
-    assert isinstance(await peer.receive(), Greeting)
-    assert isinstance(await bench.hello(peer), Welcome)
-
-
-@pytest.mark.rule("R5")
-async def test_what_follows_the_last_field_is_ignored(bench: Bench) -> None:
-    peer = await bench.controller()
-    frame = encode_message(BeginRun(1, Unclaimed.RESIDUE)) + b"more"
-    await peer.stream.send_all(bytes([frame[0] + 4]) + frame[1:])
-    peer.connection.send(BeginRun(1, Unclaimed.RESIDUE))
-    await peer.send(BatchRequest(1, 0, Batch(())))
-    assert (await results(peer, 1))[0].is_done
-
-
-@pytest.mark.rule("R7")
-async def test_an_unknown_message_is_answered_and_ignored(answering: Bench) -> None:
-    peer = await answering.controller()
-    await peer.send(Unknown(0xF0, b"what"), Unknown(0x13, b"x", 1), BeginRun(1, Unclaimed.RESIDUE))
-    await peer.send(BatchRequest(1, 0, ASK))
-    assert [await peer.receive(), await peer.receive()] == [Unsupported(0xF0), Unsupported(0x13, 1)]
-    assert isinstance(await peer.receive(), BatchResult)
-
-
-@pytest.mark.rule("R7")
-async def test_unsupported_itself_is_never_answered(bench: Bench) -> None:
-    peer = await bench.controller()
-    await peer.send(Unsupported(0x05), Ping(1))
-    assert isinstance(pong := await event(peer), Pong), pong
-
-
-@pytest.mark.rule("R53")
-async def test_what_is_not_defined_of_settings_and_update_is_unknown(bench: Bench) -> None:
-    """Whatever comes of those ranges, this is no message of today's."""
-    peer = await bench.controller()
-    await peer.send(Unknown(0x4F, b""), Unknown(0x5F, b""))
-    assert [await peer.receive(), await peer.receive()] == [Unsupported(0x4F), Unsupported(0x5F)]
-
-
-@pytest.mark.rule("R3", "R6", "R8")
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"GET / HTTP/1.1\r\n\r\n" * 20,
-        b"\x16\x03\x01" + bytes(50),
-        bytes(2000),
-        PREAMBLE + b"\xff\xff\x00\x00",
-        PREAMBLE + b"\x01\x04\x02\x00",  # a Hello of 1029 bytes with its header
-        PREAMBLE + b"\x05\x00\x10\x00\x01\x00\x00\x00\x00",  # BeginRun before Hello
-        PREAMBLE + b"\x1a\x00\x02\x00" + bytes(25) + b"\x01",  # a name that is longer than the message
-    ],
-)
-async def test_garbage_ends_its_connection_and_disturbs_nobody(garbage: bytes, bench: Bench) -> None:
-    holder = await bench.controller()
-    stranger = await bench.peer()
-    await stranger.stream.send_all(garbage)
-    assert (await stranger.closing()).reason is CloseReason.PROTOCOL_ERROR
-    assert await works(holder)
-
-
-@pytest.mark.rule("R3")
-async def test_another_major_version_is_refused(bench: Bench) -> None:
-    """Nothing behind it is read: not even what would be a controller."""
-    stranger = await bench.peer()
-    hello = encode_message(Hello(bench.controller_id, "later", False, 0))
-    await stranger.stream.send_all(b"STMOTA\x02\x00" + hello)
-    text = "the peer speaks version 2.0 of the bridge protocol, this side 1.1: update this side"
-    assert await stranger.closing() == Closing(CloseReason.VERSION, text)
-    assert (await bench.look()).holder == ""
-
-
-@pytest.mark.rule("R8", "R25", "R26", "R31", "R50")
-@pytest.mark.parametrize(
-    "broken",
-    [
-        bytes.fromhex("0400130005000000"),  # Abort of a run that was not begun (R31)
-        bytes.fromhex("0400140005000000"),  # EndRun of one
-        bytes.fromhex("0a001100010000000000000000 00"),  # a batch outside of a run (R26)
-        bytes.fromhex("0500100001000000 01 0500100001000000 01"),  # the same run again (R25)
-        bytes.fromhex("0500100001000000 01 0a001100010000000100000000 00"),  # number 1 before 0 (R26)
-        bytes.fromhex("08002200ffffffffffffff7f"),  # ConsoleAck of what was not sent (R50)
-        bytes.fromhex("0500100001000000 02"),  # an unclaimed that there is not (R8)
-        bytes.fromhex("ffff0000"),  # longer than any (R6)
-        bytes.fromhex("1e000200") + bytes(30),  # a second Hello (R8)
-    ],
-)
-async def test_a_controller_that_breaks_the_rules_loses_its_place(broken: bytes, bench: Bench) -> None:
-    peer = await bench.controller()
-    await peer.stream.send_all(broken)
-    assert (await peer.closing()).reason is CloseReason.PROTOCOL_ERROR
-    await bench.controller(bench.other_id)
-
-
-@pytest.mark.rule("R10")
-async def test_after_closing_nothing_is_said_by_either(bench: Bench) -> None:
-    peer = await bench.controller()
-    await peer.send(Closing(CloseReason.SHUTDOWN, "bye"))
-    await peer.stream.send_all(encode_message(Ping(1)))
-    while await peer.receive() is not None:
-        pass
-    await bench.controller(bench.other_id)
 
 
 @pytest.mark.rule("R11", "R23")
