@@ -90,7 +90,7 @@ async def test_a_new_run_aborts_the_one_before(answering: Bench) -> None:
 @pytest.mark.rule("R32", "R33", "R46")
 async def test_what_no_step_consumed_is_residue_or_console_as_the_run_says(bench: Bench) -> None:
     peer = await bench.controller()
-    wait = Batch((Send(b"1"), Expect(ACK, 30 * SECOND_US), Wait(100_000)))
+    wait = Batch((Send(b"1"), Expect(ACK, 30 * SECOND_US), Wait(20_000)))
     await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, wait))
     assert await bench.hears(1) == b"1"
     bench.says(b"\x79" + bytes(range(100)))
@@ -124,11 +124,11 @@ async def test_what_came_before_the_run_is_console_and_no_step_sees_it(bench: Be
 @pytest.mark.rule("R34", "R32")
 async def test_what_came_during_one_batch_is_for_no_step_of_the_next(bench: Bench) -> None:
     peer = await bench.controller()
-    first = Batch((Send(b"1"), Wait(100_000)))
+    first = Batch((Send(b"1"), Expect(ACK, 30 * SECOND_US), Wait(20_000)))
     await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, first))
     await peer.send(BatchRequest(1, 1, Batch((Expect(ACK, 1000),))))
     assert await bench.hears(1) == b"1"
-    bench.says(b"\x79")
+    bench.says(b"\x79\x79")
     one, two = await results(peer, 2)
     assert (one.residue, two.cause) == (b"\x79", Cause.SILENCE)
 

@@ -27,15 +27,13 @@ TO_COME: set[str] = set()
 
 
 def marked_rules(path: Path) -> set[str]:
-    """The arguments of every `pytest.mark.rule(…)` that decorates a test."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
-            continue
-        for mark in node.decorator_list:
-            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.rule":
-                found |= {ast.literal_eval(argument) for argument in mark.args}
-    return found
+    """The arguments of every `pytest.mark.rule(…)`, of a test or of one of its parameters."""
+    return {
+        ast.literal_eval(argument)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.mark.rule", "rule")
+        for argument in node.args
+    }
 
 
 def rules_in_c() -> set[str]:
@@ -97,5 +95,4 @@ NOT_SEEN = {
     "CloseReason.SECURED",  # tests/edge/test_secure_bridge.py
     "Cause.OTHER",  # one that this version does not know: tests/protocol/test_wire.py
     "Cause.PORT",  # a UART that is gone: test_engine.c, and tests/edge/test_bridge_serve.py
-    "OnSilence.FAIL",  # the default of Expect, which is not spelled
 }
