@@ -5,12 +5,17 @@ Import as `from board_rig import Rig`.
 
 from stmota_protocol.steps import Line, Parity, UartSettings
 from stmota_simulator.board import LINES, VirtualBoard
+from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 from stmota_simulator.receiver import Heard
 
 ROM_UART = UartSettings(115200, parity=Parity.EVEN)
 CONSOLE = UartSettings(115200)
 ACK, NACK = b"\x79", b"\x1f"
+FLASH = 0x0800_0000
+BYTE_US = 96
+"""One byte of 11 bits at 115200 baud takes 95.5 us."""
+REACTION_US = 20
 SECOND_US = 1_000_000
 STARTED_US = 3 * SECOND_US
 """After every ROM's start-up, even the L476's without a crystal."""
@@ -119,3 +124,7 @@ class Rig:
         """What the application prints within a time."""
         self.board.listen(CONSOLE, self.now_us)
         return b"".join(heard.data for heard in self.hear(within_us))
+
+
+def f103(**options: object) -> Rig:
+    return Rig.synced(make_board("F103xB", **options))  # type: ignore[arg-type]

@@ -43,6 +43,7 @@ LAB = Bridge(
     protocol="1.0",
     chip="STM32F103 medium density (0x410)",
 )
+LOG = f"/v1/bridges/{LAB.id}/log"
 TARGET = TargetInfo(
     product_id=0x410,
     chip="STM32F103 medium density (0x410)",

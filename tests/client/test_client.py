@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sample_answers import LAB, REPORT, greeting, job
+from sample_answers import LAB, LOG, REPORT, greeting, job
 from scripted_daemon import Answer, EventStream, Reply, Request, ScriptedDaemon, answer, refuse
 from stmota_client import peer, streams
 from stmota_client.client import Client
@@ -32,7 +32,6 @@ from stmota_protocol.api import (
 
 DONE = StateEvent(number=3, at=3.0, job=job(JobState.DONE, report=REPORT))
 EVENTS = "/v1/jobs/j1/events"
-LOG = f"/v1/bridges/{LAB.id}/log"
 
 
 def note(number: int) -> JobEvent:

@@ -4,13 +4,12 @@ import struct
 
 import pytest
 
-from board_rig import ACK, CONSOLE, SECOND_US, Rig, state_of
+from board_rig import ACK, CONSOLE, FLASH, SECOND_US, Rig, state_of
 from sample_images import SAMPLE_FIRMWARE, boot_output, make_image
 from stmota_protocol.steps import Line
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 
-FLASH = 0x0800_0000
 IMAGE = make_image(text="it boots", heartbeat_ms=0)
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from board_rig import ACK, NACK, SECOND_US, Rig, address, packet, state_of
+from board_rig import ACK, FLASH, NACK, SECOND_US, Rig, address, packet, state_of
 from sample_images import make_image
 from simulated_chips import NAMES, board_of
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 from stmota_simulator.chips import ALL_CHIPS, CHIPS, find_chip
 
-FLASH = 0x0800_0000
 IMAGE = make_image(heartbeat_ms=0)
 KIB = 1024
 

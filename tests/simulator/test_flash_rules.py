@@ -2,7 +2,7 @@
 
 import pytest
 
-from board_rig import Rig, address, block
+from board_rig import FLASH, Rig, address, block
 from simulated_chips import ALL_NAMES, NAMES, board_of
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
@@ -10,7 +10,6 @@ from stmota_simulator.chips import find_chip
 from stmota_simulator.errors import BadImage, UnknownChip, UnknownOption, UnknownRom
 from stmota_simulator.flash import Flash
 
-FLASH = 0x0800_0000
 OLD, NEW = b"\x0f" * 32, b"\xf1" * 32
 CLEARING = ["F207", "F407", "F429", "F429xG", "F746", "F767"]
 SPOILING = ["H563", "H743", "H7A3"]

@@ -2,11 +2,10 @@
 
 import pytest
 
-from board_rig import ACK, NACK, Rig, address, packet
+from board_rig import ACK, FLASH, NACK, Rig, address, packet
 from stmota_simulator.boards import make_board
 from stmota_simulator.rom_checksum import crc_unit
 
-FLASH = 0x0800_0000
 OPENING = b"\xa1\x5e"
 POLYNOMIAL, INITIAL = address(0x04C1_1DB7), address(0xFFFF_FFFF)
 WORD = (0x1234_5678).to_bytes(4, "little")

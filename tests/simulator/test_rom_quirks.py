@@ -2,12 +2,11 @@
 
 import pytest
 
-from board_rig import ACK, NACK, SECOND_US, Rig, address, block, packet, state_of
+from board_rig import ACK, FLASH, NACK, SECOND_US, Rig, address, block, packet, state_of
 from sample_images import make_image
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 
-FLASH = 0x0800_0000
 PIN_DECIDES = {"nBOOT_SEL": 0}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from board_rig import ACK, CONSOLE, NACK, ROM_UART, Rig, address, block
+from board_rig import ACK, CONSOLE, FLASH, NACK, ROM_UART, Rig, address, block
 from sample_images import make_image
 from stmota_protocol.steps import LineErrors, Parity, StopBits, UartSettings
 from stmota_simulator.boards import make_board
@@ -12,7 +12,6 @@ from stmota_simulator.receiver import Heard, Receiver
 from stmota_simulator.sampling import frame_bits
 from stmota_simulator.wire import Wire
 
-FLASH = 0x0800_0000
 GET_ID_REPLY = bytes.fromhex("7901041079")
 UARTS = st.builds(
     UartSettings,
