@@ -23,6 +23,8 @@ class Announcement:
     port: int
     firmware: str | None
     protocol: str | None
+    is_secured: bool | None = None
+    """None: it does not say."""
 
 
 def parse_announcement(
@@ -45,4 +47,5 @@ def parse_announcement(
         port=port,
         firmware=cleaned(texts["firmware"], MAX_VERSION) if texts.get("firmware") else None,
         protocol=cleaned(texts["protocol"], MAX_VERSION) if texts.get("protocol") else None,
+        is_secured={"0": False, "1": True}.get(texts.get("secure", "")),
     )

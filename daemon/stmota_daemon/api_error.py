@@ -13,6 +13,8 @@ STATUS: dict[ProblemCode, HTTPStatus] = {
     ProblemCode.BUSY: HTTPStatus.CONFLICT,
     ProblemCode.HELD: HTTPStatus.CONFLICT,
     ProblemCode.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    ProblemCode.SECURED_ELSEWHERE: HTTPStatus.FORBIDDEN,
+    ProblemCode.NOT_SECURE: HTTPStatus.FORBIDDEN,
     ProblemCode.UNREACHABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Statuses of the problems that a request itself can meet; those of jobs are in the jobs."""

@@ -8,9 +8,12 @@ from starlette.responses import Response
 from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.api_routes import Route, json_answer, json_body
 from stmota_daemon.bridge_link import BridgeAddress
+from stmota_daemon.bridge_state import link_problem
 from stmota_daemon.bridge_task import BridgeTask
 from stmota_daemon.bridges import Bridges
-from stmota_daemon.link import LinkError, LinkLost
+from stmota_daemon.link import LinkError
+from stmota_daemon.renewals import Renewals
+from stmota_daemon.secure_talk import NotSecured
 from stmota_daemon.security import Security
 from stmota_protocol.api import BridgeKey, NetworkPlace, ProblemCode, SecureBridge
 
@@ -18,9 +21,10 @@ from stmota_protocol.api import BridgeKey, NetworkPlace, ProblemCode, SecureBrid
 class SecurityRoutes:
     """Putting bridges into secure mode, under the daemon's name."""
 
-    def __init__(self, bridges: Bridges, security: Security, name: str) -> None:
+    def __init__(self, bridges: Bridges, security: Security, renewals: Renewals, name: str) -> None:
         self._bridges = bridges
         self._security = security
+        self._renewals = renewals
         self._name = name
 
     def routes(self) -> list[Route]:
@@ -35,7 +39,7 @@ class SecurityRoutes:
         return [
             Route("GET", path, self._ask, "A bridge's key, asked for at it", BridgeKey, refusals=wrong),
             Route(
-                "POST", path, self._secure, "Put a bridge into secure mode", BridgeKey,
+                "POST", path, self._secure, "Secure a bridge, or renew its certificate", BridgeKey,
                 body=SecureBridge, refusals=wrong,
             ),
             Route(
@@ -47,10 +51,10 @@ class SecurityRoutes:
     async def _ask(self, request: Request) -> Response:
         task = self._bridges.find(request.path_params["ref"])
         try:
-            found, fingerprint = await self._security.fingerprint(_address(task), self._name)
+            asked = await self._security.fingerprint(_address(task), self._name)
         except LinkError as error:
             raise _refusal(task, error) from error
-        return json_answer(BridgeKey(id=found, fingerprint=fingerprint))
+        return _key(asked.identity.unique_id.hex(), asked.fingerprint)
 
     async def _secure(self, request: Request) -> Response:
         task = self._bridges.find(request.path_params["ref"])
@@ -59,21 +63,33 @@ class SecurityRoutes:
             raise refused(
                 ProblemCode.BUSY, f"the bridge {task.known.name} has jobs", "wait for them, or cancel them"
             )
+        address = _address(task)
         try:
-            found, fingerprint = await self._security.secure(_address(task), self._name, asked.fingerprint)
+            if asked.fingerprint is None:
+                return await self._renew(task)
+            async with task.attention:
+                secured = await self._security.secure(address, self._name, asked.fingerprint)
         except LinkError as error:
             raise _refusal(task, error) from error
         task.connector.urge()
-        return json_answer(BridgeKey(id=found, fingerprint=fingerprint))
+        return _key(secured.identity.unique_id.hex(), secured.fingerprint)
+
+    async def _renew(self, task: BridgeTask) -> Response:
+        unique_id = self._secured_id(task)
+        return _key(unique_id, await self._renewals.renew(task, unique_id))
 
     async def _forget(self, request: Request) -> Response:
         task = self._bridges.find(request.path_params["ref"])
+        self._security.forget(self._secured_id(task))
+        task.connector.urge()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    def _secured_id(self, task: BridgeTask) -> str:
+        """Raises `Refused`."""
         wanted = self._security.wanted(task.known.place, task.known.id)
         if wanted is None:
             raise refused(ProblemCode.USAGE, f"the bridge {task.known.name} is not secured by this daemon")
-        self._security.forget(wanted)
-        task.connector.urge()
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return wanted
 
 
 def _address(task: BridgeTask) -> BridgeAddress:
@@ -84,6 +100,12 @@ def _address(task: BridgeTask) -> BridgeAddress:
     return BridgeAddress(place.host, place.port)
 
 
+def _key(unique_id: str, fingerprint: str) -> Response:
+    return json_answer(BridgeKey(id=unique_id, fingerprint=fingerprint))
+
+
 def _refusal(task: BridgeTask, error: LinkError) -> Refused:
-    code = ProblemCode.UNREACHABLE if isinstance(error, LinkLost) else ProblemCode.NOT_ALLOWED
-    return refused(code, f"the bridge {task.known.name} ({task.known.address}) is not secured: {error}")
+    if isinstance(error, NotSecured):
+        message = f"the bridge {task.known.name} ({task.known.address}) is not secured: {error}"
+        return refused(ProblemCode.NOT_ALLOWED, message)
+    return Refused(link_problem(task.known.name, task.known.address, error))

@@ -1,4 +1,4 @@
-"""The daemon's small CA: its key, the daemon's own certificate, and the certificates it gives to bridges.
+"""A small CA: its key, the daemon's own certificate of it, and the certificates it gives to bridges.
 
 A directory (0700) of two files (0600): `ca.pem`, the CA's key and certificate, and `client.pem`, the daemon's
 key, its certificate and the CA's, as `stmota_edge.tls` takes them.
@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -50,21 +51,16 @@ class Authority:
         self._certificate = certificate
 
     @classmethod
-    def of(cls, directory: Path) -> "Authority":
-        """Return the CA of a directory; it is made there if there is none. Raises `BadAuthority`, OSError."""
+    def of(cls, directory: Path, pem: bytes | None = None) -> "Authority":
+        """Return the CA of a directory. If there is none it becomes that of `pem`, or a new one.
+
+        `pem`: an unencrypted key, and its certificate. Raises `BadAuthority`, OSError.
+        """
         make_private_dir(directory)
         file = directory / _CA
         if not file.exists():
-            _make(file)
-        pem = file.read_bytes()
-        try:
-            key, certificate = load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
-        except ValueError as error:
-            message = f"{file} is no CA of stmota's: {error}; put a backup of it there"
-            raise BadAuthority(message) from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            message = f"{file} holds no key of an elliptic curve: put a backup of it there"
-            raise BadAuthority(message)
+            write_atomically(file, _new_pem() if pem is None else pem)
+        key, certificate = _loaded(file)
         authority = cls(directory, key, certificate)
         if not authority.client_file.exists():
             authority.client(authority.client_file)
@@ -79,6 +75,17 @@ class Authority:
     def certificate(self) -> bytes:
         """The CA's certificate, X.509 in DER."""
         return self._certificate.public_bytes(Encoding.DER)
+
+    @property
+    def made_at(self) -> float:
+        """When it was made, in seconds since the epoch."""
+        return (self._certificate.not_valid_before_utc + BACKDATED).timestamp()
+
+    def pem(self, passphrase: str | None) -> bytes:
+        """Return key (PKCS#8, encrypted where there is a passphrase) and certificate: for a backup."""
+        encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+        key = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+        return key + self._certificate.public_bytes(Encoding.PEM)
 
     @property
     def fingerprint(self) -> str:
@@ -148,7 +155,23 @@ def _checked(csr: bytes, unique_id: bytes) -> x509.CertificateSigningRequest:
     return request
 
 
-def _make(file: Path) -> None:
+def _loaded(file: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    pem = file.read_bytes()
+    try:
+        key, certificate = load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
+    except (ValueError, TypeError) as error:
+        message = f"{file} is no CA of stmota's: {error}; put a backup of it there"
+        raise BadAuthority(message) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        message = f"{file} holds no key of an elliptic curve: put a backup of it there"
+        raise BadAuthority(message)
+    if key.public_key() != certificate.public_key():
+        message = f"{file} holds a key and the certificate of another: put a backup of it there"
+        raise BadAuthority(message)
+    return key, certificate
+
+
+def _new_pem() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     # The serial is part of the name: after a rotation two CAs are told apart by it.
     serial = x509.random_serial_number()
@@ -157,7 +180,7 @@ def _make(file: Path) -> None:
     builder = builder.public_key(key.public_key()).serial_number(serial)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     certificate = builder.sign(key, hashes.SHA256())
-    write_atomically(file, _key_pem(key) + certificate.public_bytes(Encoding.PEM))
+    return _key_pem(key) + certificate.public_bytes(Encoding.PEM)
 
 
 def _dated(builder: x509.CertificateBuilder, days: int) -> x509.CertificateBuilder:

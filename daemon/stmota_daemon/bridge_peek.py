@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import trio
 
 from stmota_daemon.bridge_link import BridgeAddress, connect
-from stmota_daemon.link import LinkLost
+from stmota_daemon.link import LinkLost, SecuredElsewhere
 from stmota_daemon.peer_text import MAX_NAME, cleaned
 from stmota_protocol.connection import CLOSED, NEED_DATA, Connection, RemoteProtocolError, Role
 from stmota_protocol.frames import MAJOR
 from stmota_protocol.limits import MAX_TEXT_BYTES
-from stmota_protocol.messages import Closing
+from stmota_protocol.messages import CloseReason, Closing
 from stmota_protocol.steps import EdgeIdentity
 
 PEEK_WITHIN_S = 5.0
@@ -33,7 +33,7 @@ class Peeked:
 
 
 async def peek_at_bridge(bridge: trio.abc.Stream | BridgeAddress) -> Peeked:
-    """Look at a bridge. Raises `LinkLost` when it cannot be reached or is no bridge.
+    """Look at a bridge. Raises `LinkLost` when it cannot be reached or is no bridge, `SecuredElsewhere`.
 
     The connection is closed at the end, and by a cancellation.
     """
@@ -54,7 +54,7 @@ async def peek_at_bridge(bridge: trio.abc.Stream | BridgeAddress) -> Peeked:
 
 
 async def _read_greeting(stream: trio.abc.Stream) -> Peeked:
-    """Raises `LinkLost`, `RemoteProtocolError`, `trio.BrokenResourceError`."""
+    """Raises `LinkLost`, `SecuredElsewhere`, `RemoteProtocolError`, `trio.BrokenResourceError`."""
     began_s = trio.current_time()
     connection = Connection(Role.CONTROLLER)
     await stream.send_all(connection.preamble())
@@ -62,6 +62,8 @@ async def _read_greeting(stream: trio.abc.Stream) -> Peeked:
         event = connection.next_event()
         if event is NEED_DATA:
             connection.receive_data(bytes(await stream.receive_some(READ_BYTES)))
+        elif isinstance(event, Closing) and event.reason is CloseReason.SECURED:
+            raise SecuredElsewhere
         elif event is CLOSED or isinstance(event, Closing):
             message = "it closed the connection before it said what it is"
             raise LinkLost(message)

@@ -40,3 +40,5 @@ class BridgeServices:
     works: Mapping[JobKind, Work]
     open_link: OpenLink
     peek: Peek
+    is_secured: Callable[[Place, str | None], bool] = lambda _place, _id: False
+    """Whether the bridge at a place, of that id if it is known, is secured by this daemon."""

@@ -1,7 +1,7 @@
 """What a bridge is doing, from what is known: one function, each combination decided."""
 
-from stmota_daemon.link import LinkError, LinkHeld
-from stmota_protocol.api import BridgeState, JobKind, Problem, ProblemCode
+from stmota_daemon.link import LinkError, LinkHeld, NotSecure, SecuredElsewhere
+from stmota_protocol.api import BridgeState, JobKind, Problem, ProblemCode, SecureState
 
 
 def bridge_state(*, is_there: bool, trouble: LinkError | None, job: JobKind | None) -> BridgeState:
@@ -20,6 +20,22 @@ def bridge_state(*, is_there: bool, trouble: LinkError | None, job: JobKind | No
     return BridgeState.HELD if isinstance(trouble, LinkHeld) else BridgeState.UNREACHABLE
 
 
+def secure_state(
+    *, is_ours: bool, trouble: LinkError | None, has_answered: bool, is_announced: bool | None
+) -> SecureState | None:
+    """Return whether a bridge is in secure mode, and whose; None: nothing tells.
+
+    `is_announced`: what mDNS says of it, which what was found at the bridge itself is better than.
+    """
+    if is_ours:
+        return SecureState.OURS
+    if isinstance(trouble, SecuredElsewhere):
+        return SecureState.OTHERS
+    if has_answered or is_announced is False:
+        return SecureState.PLAIN
+    return SecureState.OTHERS if is_announced else None
+
+
 def link_problem(name: str, address: str, trouble: LinkError | None) -> Problem:
     """Return why there is no link to a bridge, as the user is to see it."""
     if isinstance(trouble, LinkHeld):
@@ -27,6 +43,20 @@ def link_problem(name: str, address: str, trouble: LinkError | None) -> Problem:
             code=ProblemCode.HELD,
             message=f"the bridge {name} ({address}) is held by {trouble.holder_name}",
             remedy=f"end it there, or wait until {trouble.holder_name} lets go",
+        )
+    if isinstance(trouble, SecuredElsewhere):
+        return Problem(
+            code=ProblemCode.SECURED_ELSEWHERE,
+            message=f"the bridge {name} ({address}) cannot be used: {trouble}",
+            remedy="use that daemon, or bring its CA here (stmota bridge ca export there, ca import here);"
+            " or let the bridge forget it at its console: insecure",
+        )
+    if isinstance(trouble, NotSecure):
+        return Problem(
+            code=ProblemCode.NOT_SECURE,
+            message=f"the bridge {name} ({address}) is not trusted: {trouble}",
+            remedy=f"if you reset it at its console: stmota bridge secure {name}, or, to use it without TLS,"
+            f" stmota bridge forget-security {name}",
         )
     said = str(trouble or "").removeprefix(f"{address}: ") or "no answer yet"
     return Problem(

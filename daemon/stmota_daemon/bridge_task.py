@@ -14,7 +14,7 @@ from stmota_daemon.board import JobBoard
 from stmota_daemon.bridge_known import KnownBridge
 from stmota_daemon.bridge_peek import Peeked
 from stmota_daemon.bridge_services import BridgeServices
-from stmota_daemon.bridge_state import bridge_state, link_problem
+from stmota_daemon.bridge_state import bridge_state, link_problem, secure_state
 from stmota_daemon.connector import Connector, LinkOwner
 from stmota_daemon.console_log import ConsoleLog
 from stmota_daemon.job_report import JobReport
@@ -25,7 +25,7 @@ from stmota_daemon.store import Place, SeenBridge
 from stmota_daemon.tracing import Tracing, traced
 from stmota_daemon.work import Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
-from stmota_protocol.api import Bridge, Job, Problem, ProblemCode
+from stmota_protocol.api import Bridge, Job, Problem, ProblemCode, SecureState, SerialPlace
 from stmota_protocol.chips import chip_by_name
 from stmota_protocol.steps import EdgeIdentity, UartSettings
 
@@ -68,6 +68,8 @@ class BridgeTask(LinkOwner):
         self._followers = 0
         self._job_scope = trio.CancelScope()
         self._scope = trio.CancelScope()
+        self.attention = trio.Lock()
+        """Held by the job at work, and by who does to the bridge what no job would survive."""
 
     async def run(self) -> None:
         """Until `stop` or a cancellation; either closes the link and leaves a running job's chip reset."""
@@ -142,6 +144,18 @@ class BridgeTask(LinkOwner):
             job=job.id if job else None,
             queued_jobs=len(self._queue),
             problem=self.link_problem() if trouble else None,
+            secure=self._secure_state(),
+        )
+
+    def _secure_state(self) -> SecureState | None:
+        known, connector = self.known, self.connector
+        if isinstance(known.place, SerialPlace):
+            return None
+        return secure_state(
+            is_ours=self._services.is_secured(known.place, self._expected_id),
+            trouble=connector.trouble,
+            has_answered=connector.has_answered,
+            is_announced=known.announcement.is_secured if known.announcement else None,
         )
 
     def link_problem(self) -> Problem:
@@ -207,11 +221,17 @@ class BridgeTask(LinkOwner):
         while True:
             while not self._queue:
                 await self._queued.wait()
-            self._running = self._services.jobs.move(self._queue.popleft(), Move.START)
-            self._watcher.changed(self)
-            await self._do(self._running)
-            self._running = None
-            self._use_changed()
+            async with self.attention:
+                await self._do_next()
+
+    async def _do_next(self) -> None:
+        if not self._queue:
+            return  # it was cancelled
+        self._running = self._services.jobs.move(self._queue.popleft(), Move.START)
+        self._watcher.changed(self)
+        await self._do(self._running)
+        self._running = None
+        self._use_changed()
 
     async def _do(self, job: Job) -> None:
         """Do one job to its end. A cancellation from outside leaves it running in the store."""

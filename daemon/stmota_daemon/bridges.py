@@ -48,6 +48,11 @@ class Bridges(BridgeWatcher):
         self._told: dict[BridgeTask, Bridge] = {}
         self._absorbed: dict[BridgeTask, BridgeTask] = {}
 
+    @property
+    def tasks(self) -> tuple[BridgeTask, ...]:
+        """All bridges' tasks."""
+        return tuple(self._tasks)
+
     # What people ask for.
 
     def snapshots(self) -> list[Bridge]:

@@ -14,6 +14,7 @@ import trio
 from starlette.types import ASGIApp
 
 from stmota_daemon.api import make_app
+from stmota_daemon.api_authorities import AuthorityRoutes
 from stmota_daemon.api_bridges import BridgeRoutes
 from stmota_daemon.api_daemon import DaemonRoutes
 from stmota_daemon.api_events import EventRoutes
@@ -31,6 +32,7 @@ from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.links import link_opener, peeker
 from stmota_daemon.openapi import openapi
 from stmota_daemon.private_files import make_private_dir
+from stmota_daemon.renewals import Renewals
 from stmota_daemon.security import Security
 from stmota_daemon.server import HttpServer
 from stmota_daemon.store import Store
@@ -76,7 +78,16 @@ class Services:
     def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
         todo = works(self.firmware, self.store, self.jobs)
-        return BridgeServices(self.store, self.jobs, self.logs, self.traces, todo, open_link, peek)
+        return BridgeServices(
+            store=self.store,
+            jobs=self.jobs,
+            logs=self.logs,
+            traces=self.traces,
+            works=todo,
+            open_link=open_link,
+            peek=peek,
+            is_secured=lambda place, bridge_id: self.security.wanted(place, bridge_id) is not None,
+        )
 
 
 @contextmanager
@@ -123,20 +134,23 @@ class Daemon:
             bridges.take_up(services.jobs.take_up())
             if config.mdns:
                 nursery.start_soon(browse, config.interfaces, bridges.announced, bridges.withdrawn)
-            server = HttpServer(self._app(bridges), listeners)
+            renewals = Renewals(bridges, services.security, config.name)
+            nursery.start_soon(renewals.run)
+            server = HttpServer(self._app(bridges, renewals), listeners)
             nursery.start_soon(server.serve)
             task_status.started()
             await self._end.wait()
             nursery.cancel_scope.cancel()
 
-    def _app(self, bridges: Bridges) -> ASGIApp:
+    def _app(self, bridges: Bridges, renewals: Renewals) -> ASGIApp:
         services = self._services
         ours = version("stmota")
         about = DaemonRoutes(_greeting(ours), self.shut_down)
         routes = [
             *about.routes(),
             *BridgeRoutes(bridges, self._config_file).routes(),
-            *SecurityRoutes(bridges, services.security, self._config.name).routes(),
+            *SecurityRoutes(bridges, services.security, renewals, self._config.name).routes(),
+            *AuthorityRoutes(bridges, services.security, renewals).routes(),
             *FirmwareRoutes(services.firmware).routes(),
             *JobRoutes(services.jobs, bridges, services.firmware, services.traces).routes(),
             *EventRoutes(bridges, services.logs, services.events).routes(),

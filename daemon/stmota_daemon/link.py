@@ -34,6 +34,17 @@ class LinkHeld(LinkError):
         super().__init__(f"held by {holder_name}{since}")
 
 
+class NotSecure(LinkError):
+    """What answers is not the secured bridge, or speaks plain; nothing was said to it."""
+
+
+class SecuredElsewhere(LinkError):
+    """The bridge is in secure mode, and its certificate is of no CA of this daemon's."""
+
+    def __init__(self) -> None:
+        super().__init__("it is in secure mode, and was secured by another daemon than this")
+
+
 class Run(ABC):
     """One run of batches, used by one task. Results come in the order of the batches."""
 

@@ -1,14 +1,14 @@
 """Which kind of link leads to a place, and how to look at what is there."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import trio
 
 from stmota_daemon.bridge_link import BridgeAddress, open_bridge_link
 from stmota_daemon.bridge_peek import Peeked, peek_at_bridge
 from stmota_daemon.bridge_services import OpenLink, Peek
-from stmota_daemon.link import Link, LinkLost
+from stmota_daemon.link import Link, LinkLost, SecuredElsewhere
 from stmota_daemon.security import Security
 from stmota_daemon.serial_link import open_serial_link
 from stmota_daemon.store import Place
@@ -27,15 +27,24 @@ def link_opener(controller_id: bytes, controller_name: str, security: Security) 
     async def open_network(
         place: NetworkPlace, bridge_id: str | None, console_from: Callable[[EdgeIdentity], int]
     ) -> AsyncGenerator[Link]:
-        wanted = security.wanted(place, bridge_id)
         address = BridgeAddress(place.host, place.port)
-        where = address if wanted is None else await security.connect(address, wanted)
+
+        wanted = security.wanted(place, bridge_id)
 
         def checked(identity: EdgeIdentity) -> int:
             security.check(identity, wanted)
             return console_from(identity)
 
-        async with open_bridge_link(where, controller_id, controller_name, console_from=checked) as link:
+        def opened(where: trio.abc.Stream | BridgeAddress) -> AbstractAsyncContextManager[Link]:
+            return open_bridge_link(where, controller_id, controller_name, console_from=checked)
+
+        async with AsyncExitStack() as stack:
+            where = address if wanted is None else await security.connect(address, wanted)
+            try:
+                link = await stack.enter_async_context(opened(where))
+            except SecuredElsewhere:
+                wanted, where = await security.adopt(address, bridge_id)
+                link = await stack.enter_async_context(opened(where))
             yield link
 
     def open_link(
@@ -66,7 +75,12 @@ def peeker(
         async with at_once:
             address = BridgeAddress(place.host, place.port)
             wanted = security.wanted(place, bridge_id)
-            peeked = await peek_at(address if wanted is None else await security.connect(address, wanted))
+            try:
+                where = address if wanted is None else await security.connect(address, wanted)
+                peeked = await peek_at(where)
+            except SecuredElsewhere:
+                wanted, where = await security.adopt(address, bridge_id)
+                peeked = await peek_at(where)
             security.check(peeked.identity, wanted)
             return peeked
 

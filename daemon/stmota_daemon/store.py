@@ -199,10 +199,12 @@ class Store:
             return None
         return SeenBridge(row.id, row.name, _decode_place(row.place), row.chip, row.seen_at)
 
-    def secured_bridges(self) -> frozenset[str]:
-        """Return the ids, in hex, of the bridges that are spoken to by TLS only."""
+    def secured_bridges(self) -> dict[str, str]:
+        """Return the ids, in hex, of the bridges that are spoken to by TLS only, and the CA of each."""
+        table = schema.secured_bridges
         with self._begin() as connection:
-            return frozenset(connection.execute(sql.select(schema.secured_bridges.c.id)).scalars())
+            rows = connection.execute(sql.select(table.c.id, table.c.authority)).all()
+        return {row.id: row.authority for row in rows}
 
     def secured_bridge_at(self, place: Place) -> str | None:
         """Return the id of the secured bridge that was last reached at a place."""

@@ -25,7 +25,7 @@ TEXT: dict[bytes, bytes | None] = {
 def test_an_announcement_is_what_its_text_says() -> None:
     assert parse_announcement("lab-esp32._stmota", ["10.0.0.7"], 7820, TEXT) == Announcement(
         instance="lab-esp32._stmota", id=ID, name="lab-esp32", addresses=("10.0.0.7",), port=7820,
-        firmware="esp-1.2", protocol="1.0",
+        firmware="esp-1.2", protocol="1.0", is_secured=False,
     )  # fmt: skip
 
 

@@ -1,67 +1,22 @@
 """Links to secured bridges: nothing is said to what speaks plain, or has another certificate."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import trio
 
-from scripted_port import ScriptedPort
-from stmota_daemon.authority import Authority
-from stmota_daemon.bridge_link import BridgeAddress
+from secure_daemon import ID, address_of, bridge_of, opened, secured, served
 from stmota_daemon.bridge_peek import peek_at_bridge
-from stmota_daemon.link import LinkError
-from stmota_daemon.links import link_opener, peeker
-from stmota_daemon.security import NotSecure, NotSecured, Security
+from stmota_daemon.link import NotSecure, SecuredElsewhere
+from stmota_daemon.links import peeker
+from stmota_daemon.secure_talk import NotSecured
+from stmota_daemon.security import Security
 from stmota_daemon.store import Store
-from stmota_edge.secure_mode import SecureMode
-from stmota_edge.soft_bridge import SoftBridge
-from stmota_protocol.api import NetworkPlace
-from stmota_protocol.steps import UartSettings
-
-ID = bytes.fromhex("00112233445566aa")
-WITHIN_S = 30.0
-
-
-@asynccontextmanager
-async def served(bridge: SoftBridge) -> AsyncGenerator[NetworkPlace]:
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    with trio.fail_after(WITHIN_S):
-        async with trio.open_nursery() as nursery:
-            await nursery.start(bridge.serve, listeners)
-            yield NetworkPlace(host="127.0.0.1", port=listeners[0].socket.getsockname()[1])
-            nursery.cancel_scope.cancel()
-
-
-def bridge_of(file: Path, unique_id: bytes = ID) -> SoftBridge:
-    mode = SecureMode(file, unique_id, lambda _: None)
-    return SoftBridge(ScriptedPort(), name="lab", unique_id=unique_id, secure_mode=mode)
-
-
-async def opened(security: Security, place: NetworkPlace, bridge_id: str | None) -> str:
-    """Open a link; return who answered."""
-    opener = link_opener(bytes(16), "lab", security)
-    found = ""
-    try:
-        async with opener(place, bridge_id, lambda _: 0, UartSettings()) as link:
-            found = link.identity.unique_id.hex()
-    except* LinkError as group:
-        raise group.exceptions[0] from None
-    return found
 
 
 @pytest.fixture
 def security(tmp_path: Path) -> Security:
     (tmp_path / "state").mkdir()
     return Security(Store(tmp_path / "state"), tmp_path / "ca")
-
-
-async def secured(security: Security, place: NetworkPlace) -> str:
-    address = BridgeAddress(place.host, place.port)
-    found, fingerprint = await security.fingerprint(address, "lab")
-    assert await security.secure(address, "lab", fingerprint) == (found, fingerprint)
-    return found
 
 
 @pytest.mark.rule("R54", "R72")
@@ -85,7 +40,7 @@ async def test_what_speaks_plain_under_a_secured_id_gets_no_hello(
     async with served(fake) as place:
         with pytest.raises(NotSecure):
             await opened(security, place, ID.hex() if is_known else None)
-        assert (await peek_at_bridge(BridgeAddress(place.host, place.port))).holder == ""
+        assert (await peek_at_bridge(address_of(place))).holder == ""
 
 
 @pytest.mark.rule("R72")
@@ -96,19 +51,19 @@ async def test_another_ca_s_bridge_and_another_bridge_of_this_ca_are_refused(
     theirs = Security(Store(tmp_path / "theirs"), tmp_path / "their-ca")
     async with served(bridge_of(tmp_path / "a.pem")) as place:
         bridge_id = await secured(theirs, place)
-        Authority.of(tmp_path / "ca")
-        with pytest.raises(NotSecure, match="what answers is not it: its certificate is not good"):
-            await security.connect(BridgeAddress(place.host, place.port), bridge_id)
+        security.authorities.current()
+        with pytest.raises(NotSecure, match="was secured by this daemon, and what answers by another"):
+            await security.connect(address_of(place), bridge_id)
     async with served(bridge_of(tmp_path / "b.pem", bytes(8))) as place:
         await secured(security, place)
         with pytest.raises(NotSecure, match="the certificate of another bridge than 00112233445566aa"):
-            await security.connect(BridgeAddress(place.host, place.port), ID.hex())
+            await security.connect(address_of(place), ID.hex())
 
 
 async def test_a_wrong_fingerprint_secures_nothing(security: Security, tmp_path: Path) -> None:
     async with served(bridge_of(tmp_path / "bridge.pem")) as place:
         with pytest.raises(NotSecured, match="another fingerprint: nothing was done"):
-            await security.secure(BridgeAddress(place.host, place.port), "lab", "00" * 32)
+            await security.secure(address_of(place), "lab", "00" * 32)
         assert not security.is_secured(ID.hex())
         assert await opened(security, place, None) == ID.hex()
 
@@ -116,6 +71,73 @@ async def test_a_wrong_fingerprint_secures_nothing(security: Security, tmp_path:
 async def test_a_damaged_ca_is_told_and_ends_only_the_link(security: Security, tmp_path: Path) -> None:
     async with served(bridge_of(tmp_path / "bridge.pem")) as place:
         bridge_id = await secured(security, place)
-        (tmp_path / "ca" / "ca.pem").write_text("damaged")
+        next((tmp_path / "ca").glob("*/ca.pem")).write_text("damaged")
         with pytest.raises(NotSecure, match="the daemon's own certificates cannot be used"):
             await opened(security, place, bridge_id)
+
+
+async def test_a_bridge_of_another_ca_is_told_apart_from_one_that_is_away(
+    security: Security, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    theirs = Security(Store(tmp_path / "theirs"), tmp_path / "their-ca")
+    async with served(bridge_of(tmp_path / "a.pem")) as place:
+        await secured(theirs, place)
+        for has_ca in (False, True):
+            if has_ca:
+                security.authorities.current()
+            with pytest.raises(SecuredElsewhere, match="was secured by another daemon than this"):
+                await opened(security, place, None)
+            with pytest.raises(SecuredElsewhere):
+                await peeker(security)(place, ID.hex())
+        assert not security.is_secured(ID.hex())
+
+
+async def test_a_bridge_that_was_reset_is_told_and_can_be_secured_again(
+    security: Security, tmp_path: Path
+) -> None:
+    async with served(bridge_of(tmp_path / "bridge.pem")) as place:
+        bridge_id = await secured(security, place)
+    (tmp_path / "bridge.pem").unlink()
+    async with served(bridge_of(tmp_path / "bridge.pem")) as place:
+        with pytest.raises(NotSecure, match="was secured, and what answers speaks plain: it was reset"):
+            await opened(security, place, bridge_id)
+        assert await secured(security, place) == bridge_id
+        assert await opened(security, place, bridge_id) == bridge_id
+
+
+async def test_a_refusal_to_be_secured_again_lets_nobody_speak_plain(
+    security: Security, tmp_path: Path
+) -> None:
+    async with served(bridge_of(tmp_path / "bridge.pem")) as place:
+        await secured(security, place)
+    async with served(bridge_of(tmp_path / "fake.pem")) as place:
+        with pytest.raises(NotSecured):
+            await security.secure(address_of(place), "lab", "00" * 32)
+        assert security.is_secured(ID.hex())
+
+
+async def test_a_daemon_that_dies_before_the_bridge_was_told_says_no_hello_and_can_try_again(
+    security: Security, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(bridge_of(tmp_path / "bridge.pem")) as place:
+        address = address_of(place)
+        asked = await security.fingerprint(address, "lab")
+        save = security.save
+
+        def save_and_die(unique_id: str, authority: str) -> None:
+            save(unique_id, authority)
+            raise Died
+
+        monkeypatch.setattr(security, "save", save_and_die)
+        with pytest.raises(Died):
+            await security.secure(address, "lab", asked.fingerprint)
+        after = Security(Store(tmp_path / "state"), tmp_path / "ca")
+        with pytest.raises(NotSecure, match="speaks plain"):
+            await opened(after, place, ID.hex())
+        assert await secured(after, place) == ID.hex()
+        assert await opened(after, place, ID.hex()) == ID.hex()
+
+
+class Died(BaseException):
+    """The daemon's end, anywhere."""

@@ -11,11 +11,10 @@ back stands in `chip_work` and `bridge_work`.
 from stmota_protocol.api.bridges import (
     AddBridge,
     Bridge,
-    BridgeKey,
     BridgeOrigin,
     BridgeState,
     NetworkPlace,
-    SecureBridge,
+    SecureState,
     SerialPlace,
 )
 from stmota_protocol.api.doctor import DoctorCheck, DoctorReport
@@ -36,6 +35,14 @@ from stmota_protocol.api.flash import FlashFile, FlashOptions, FlashReport
 from stmota_protocol.api.greeting import API_VERSION, DaemonGreeting
 from stmota_protocol.api.jobs import ENDED, Job, JobKind, JobOptions, JobRequest, JobResult, JobState, Phase
 from stmota_protocol.api.problems import EXIT_CODES, ExitCode, Problem, ProblemCode
+from stmota_protocol.api.security import (
+    BridgeKey,
+    CertificateAuthority,
+    ExportAuthorities,
+    ImportAuthorities,
+    SecureBridge,
+    SecuredBridge,
+)
 from stmota_protocol.api.target import TargetInfo
 
 __all__ = [
@@ -49,14 +56,17 @@ __all__ = [
     "BridgeKey",
     "BridgeOrigin",
     "BridgeState",
+    "CertificateAuthority",
     "DaemonEvent",
     "DaemonGreeting",
     "DoctorCheck",
     "DoctorReport",
     "ExitCode",
+    "ExportAuthorities",
     "FlashFile",
     "FlashOptions",
     "FlashReport",
+    "ImportAuthorities",
     "Job",
     "JobChanged",
     "JobEvent",
@@ -75,6 +85,8 @@ __all__ = [
     "ProblemCode",
     "ProgressEvent",
     "SecureBridge",
+    "SecureState",
+    "SecuredBridge",
     "SerialPlace",
     "StateEvent",
     "TargetInfo",

@@ -29,6 +29,17 @@ class BridgeOrigin(Enum):
     SERIAL = "serial"
 
 
+@unique
+class SecureState(Enum):
+    """Whether a bridge is in secure mode, and by whom."""
+
+    PLAIN = "plain"
+    OURS = "ours"
+    """Secured by this daemon: it is spoken to by TLS only."""
+    OTHERS = "others"
+    """Secured, and not by a CA of this daemon's."""
+
+
 class Bridge(Wire, frozen=True):
     """One bridge, as `discover` shows it."""
 
@@ -50,6 +61,8 @@ class Bridge(Wire, frozen=True):
     queued_jobs: int = 0
     problem: Problem | None = None
     """Why it is unreachable or held."""
+    secure: SecureState | None = None
+    """None: not known yet, or a serial port of the daemon's machine."""
 
 
 class NetworkPlace(Wire, frozen=True, tag="network", tag_field="kind"):
@@ -65,20 +78,6 @@ class SerialPlace(Wire, frozen=True, tag="serial", tag_field="kind"):
     url: str
     reset: str | None = None
     boot0: str | None = None
-
-
-class SecureBridge(Wire, frozen=True):
-    """`POST /v1/bridges/{ref}/security`: put a bridge into secure mode."""
-
-    fingerprint: str
-    """Of its key, as its console shows it: SHA-256 in 64 lower-case hex digits."""
-
-
-class BridgeKey(Wire, frozen=True):
-    """A bridge and the fingerprint of its key."""
-
-    id: str
-    fingerprint: str
 
 
 class AddBridge(Wire, frozen=True):

@@ -50,6 +50,10 @@ class ProblemCode(Enum):
     """`stmota doctor` found a wire to look at."""
     BRIDGE_REFUSED = "bridge-refused"
     """The bridge does not do this to itself: not allowed, not possible, or no newer firmware."""
+    SECURED_ELSEWHERE = "secured-elsewhere"
+    """The bridge is in secure mode, and another daemon's."""
+    NOT_SECURE = "not-secure"
+    """What answers for a secured bridge is not it, or was reset: nothing was said to it."""
     CANCELLED = "cancelled"
 
 
@@ -99,6 +103,8 @@ EXIT_CODES: dict[ProblemCode, ExitCode] = {
     ProblemCode.EXPECTATION_FAILED: ExitCode.FAILED,
     ProblemCode.WIRING: ExitCode.FAILED,
     ProblemCode.BRIDGE_REFUSED: ExitCode.REFUSED,
+    ProblemCode.SECURED_ELSEWHERE: ExitCode.NOT_ALLOWED,
+    ProblemCode.NOT_SECURE: ExitCode.NOT_ALLOWED,
     ProblemCode.CANCELLED: ExitCode.INTERRUPTED,
 }
 """One exit code for each problem; a test keeps it complete."""
