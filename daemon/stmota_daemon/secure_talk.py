@@ -80,6 +80,7 @@ class Teller:
         self._connection = Connection(Role.CONTROLLER)
 
     async def send(self, message: Message) -> None:
+        """Send a message. Raises `trio.BrokenResourceError`."""
         await self._stream.send_all(self._connection.send(message))
 
     async def expect(self, kind: type[M]) -> M:
