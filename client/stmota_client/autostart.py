@@ -83,7 +83,7 @@ def _launch(log: Path) -> tuple[subprocess.Popen[bytes], int]:
         with log.open("ab") as output:
             log_start = output.tell()
             daemon = subprocess.Popen(  # noqa: S603 - our own interpreter with our own module
-                [sys.executable, *COMMAND],
+                [sys.executable, *COMMAND, "--log-file", str(log)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

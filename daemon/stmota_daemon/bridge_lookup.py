@@ -20,7 +20,7 @@ def find_bridge(tasks: Sequence[BridgeTask], ref: str | None) -> BridgeTask:
         raise _unknown(tasks, ref)
     if len(named) > 1:
         ids = ", ".join(sorted(task.known.id or task.known.address for task in named))
-        message = f"{len(named)} bridges are called {ref[:80]}: {ids}"
+        message = f"{len(named)} bridges are called {ref[:80]!r}: {ids}"
         raise refused(ProblemCode.AMBIGUOUS_BRIDGE, message, "name the one you mean by its id")
     return named[0]
 

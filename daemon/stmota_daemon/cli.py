@@ -146,7 +146,7 @@ def _start(socket_path: Path, arguments: list[str]) -> DaemonGreeting:
     with log.open("ab") as output:
         log_start = output.tell()
         process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own module
-            [sys.executable, "-m", "stmota_daemon", "--if-absent", *arguments],
+            [sys.executable, "-m", "stmota_daemon", "--if-absent", "--log-file", str(log), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -8,7 +8,9 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from types import TracebackType
 
 import trio
 
@@ -23,13 +25,16 @@ logger = logging.getLogger(__name__)
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FILE_BYTES = 1 << 20
+LOG_FILES_KEPT = 3
+"""Beside the one that is written. Our own choice: weeks of a lab's news, and never more than 4 MiB."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal or a request ends it; return the exit code."""
     given = parse(arguments)
-    logging.basicConfig(level=given.log_level.upper(), format=LOG_FORMAT)
     try:
+        _log_to(given.log_file, given.log_level)
         config = _config(given)
         where = Places(
             socket=Path(given.socket).absolute() if given.socket else places.default_socket(),
@@ -68,8 +73,29 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--no-mdns", action="store_true", help="do not look for bridges by mDNS")
     parser.add_argument("--if-absent", action="store_true", help="exit with 0 if a daemon runs already")
+    parser.add_argument(
+        "--log-file", metavar="FILE",
+        help=f"write the log there, not to stderr; at {LOG_FILE_BYTES >> 20} MiB it becomes FILE.1, and so on"
+        f" up to FILE.{LOG_FILES_KEPT}",
+    )  # fmt: skip
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="default: info")
     return parser
+
+
+def _log_to(file: str | None, level: str) -> None:
+    """Log to a file of bounded size, or to stderr. Raises OSError."""
+    handler: logging.Handler = logging.StreamHandler()
+    if file is not None:
+        handler = RotatingFileHandler(
+            file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
+        )
+        sys.excepthook = _log_bug
+    logging.basicConfig(level=level.upper(), format=LOG_FORMAT, handlers=[handler])
+
+
+def _log_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends the daemon is told where its news are: a daemon in the background has no terminal."""
+    logger.critical("ended by a bug", exc_info=(kind, error, trace))
 
 
 def _default_socket() -> str:

@@ -55,11 +55,7 @@ class ServeOrder:
         settings_file: Path | None = None,
     ) -> "ServeOrder":
         """Check the command's options. Raises ValueError."""
-        try:
-            checked_name(name)
-        except ValueError as error:
-            message = f"--name: {error}"
-            raise ValueError(message) from error
+        checked_name(name)
         try:
             Wiring.parse(reset, boot0)
         except PortUnsupported as error:

@@ -55,9 +55,11 @@ class SoftSettings:
 
 
 def checked_name(name: str) -> str:
-    """The name of a bridge that can be announced. Raises ValueError."""
+    """The name of a bridge that can be announced. Raises ValueError, said for people."""
     if not name or not name.isprintable() or len(name.encode()) > MAX_NAME_BYTES - 1:
-        message = f"1 to {MAX_NAME_BYTES - 1} bytes that can be printed"
+        message = (
+            f"{name[:80]!r} is no name for a bridge: 1 to {MAX_NAME_BYTES - 1} bytes that can be printed"
+        )
         raise ValueError(message)
     return name
 

@@ -10,6 +10,7 @@ import trio
 from stmota_edge.announce import announced
 from stmota_edge.listen import ListenAddress, is_loopback
 from stmota_edge.soft_bridge import SoftBridge
+from stmota_edge.soft_settings import checked_name
 from stmota_protocol.limits import UNIQUE_ID_BYTES
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.board_order import BoardOrder
@@ -32,10 +33,10 @@ class BridgeOrder:
     is_announced: bool = True
 
     def names(self) -> list[str]:
-        """The bridges' names."""
+        """The bridges' names. Raises ValueError for one that no bridge can have."""
         if self.count is None:
-            return [self.name]
-        return [f"{self.name}-{number}" for number in range(1, self.count + 1)]
+            return [checked_name(self.name)]
+        return [checked_name(f"{self.name}-{number}") for number in range(1, self.count + 1)]
 
     def addresses(self) -> list[ListenAddress]:
         """Where each listens: ports counted up from the one asked for, or free ones. Raises ValueError."""

@@ -19,7 +19,8 @@ from pathlib import Path
 
 run = Path(os.environ["XDG_RUNTIME_DIR"], "stmota")
 started = Path(os.environ["STARTED"])
-assert sys.argv[1:] == ["--if-absent"], sys.argv
+log = Path(os.environ["XDG_STATE_HOME"], "stmota", "stmotad.log")
+assert sys.argv[1:] == ["--if-absent", "--log-file", str(log)], sys.argv
 with started.open("a") as file:
     file.write(f"{os.getpid()}\\n")
 if "FAIL" in os.environ:

@@ -140,7 +140,7 @@ async def test_two_bridges_of_one_name_are_told_apart_by_id(
         with pytest.raises(Refused) as caught:
             lab.bridges.submit(JobRequest(kind=JobKind.RESET, bridge="esp"))
         assert caught.value.problem.code is ProblemCode.AMBIGUOUS_BRIDGE
-        assert caught.value.problem.message == f"2 bridges are called esp: {ID_1}, {ID_2}"
+        assert caught.value.problem.message == f"2 bridges are called 'esp': {ID_1}, {ID_2}"
         job = lab.bridges.submit(JobRequest(kind=JobKind.RESET, bridge=ID_2.upper()))
         assert job.bridge_id == ID_2
 

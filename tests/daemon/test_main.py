@@ -174,3 +174,40 @@ def test_arguments_are_checked(place: Place, arguments: tuple[str, ...], code: i
     assert ended.returncode == code
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_log_file_is_rotated_and_old_ones_go(place: Place) -> None:
+    small = (
+        "import sys, stmota_daemon.main as main; main.LOG_FILE_BYTES = 60; sys.exit(main.main(sys.argv[1:]))"
+    )
+    place.root.joinpath("d.log.3").write_text("old\n")
+    with place.popen(
+        sys.executable, "-c", small, "--no-mdns", "--log-file", str(place.root / "d.log")
+    ) as daemon:
+        place.wait_until_it_answers()
+        daemon.terminate()
+        assert daemon.communicate(timeout=WITHIN_S)[1] == ""
+    said = [place.root.joinpath(f"d.log{end}").read_text() for end in ("", ".1", ".2")]
+    for text, end in zip(
+        said, ("ended\n", "ending: SIGTERM\n", f"listening on {place.socket}\n"), strict=True
+    ):
+        assert text.endswith(end)
+        assert text.count("\n") == 1
+    assert not place.root.joinpath("d.log.4").exists()
+
+
+def test_a_bug_that_ends_a_daemon_is_in_its_log_file(place: Place) -> None:
+    broken = "import sys, stmota_daemon.main as main; main._serve = None; main.main(sys.argv[1:])"
+    ended = place.run(sys.executable, "-c", broken, "--log-file", str(place.root / "d.log"))
+    assert (ended.returncode, ended.stderr) == (1, "")
+    said = place.root.joinpath("d.log").read_text()
+    assert "CRITICAL stmota_daemon.main: ended by a bug\nTraceback" in said
+    assert said.endswith("TypeError: 'NoneType' object is not callable\n")
+
+
+def test_a_log_file_that_cannot_be_written_is_one_line(place: Place) -> None:
+    ended = place.run(*DAEMON, "--log-file", str(place.root / "no" / "d.log"))
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"stmotad: {place.root}/no/d.log: No such file or directory\n",
+    )

@@ -102,7 +102,7 @@ async def test_a_serial_port_becomes_a_bridge_until_a_signal(
         (("--port", "PTY", "--listen", "host:port"), 2, "write HOST:PORT"),
         (("--port", "PTY", "--listen", "192.0.2.1:0"), 1, "cannot listen on 192.0.2.1:0"),
         (("--port", "PTY", "--console", "fast"), 2, "'fast' is no UART setting"),
-        (("--port", "PTY", "--name", "\x1b[2J"), 2, "bytes that can be printed"),
+        (("--port", "PTY", "--name", "\x1b[2J"), 2, "'\\x1b[2J' is no name for a bridge: 1 to "),
     ],
 )
 async def test_what_cannot_be_served_is_said_without_a_traceback(

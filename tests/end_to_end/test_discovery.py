@@ -62,7 +62,7 @@ def test_two_bridges_of_one_name_are_told_apart_by_their_ids(lab: RealLab) -> No
     firmware = lab.file("fw.bin", make_image(2048))
     ended = lab.stmota("flash", "-b", name, firmware)
     assert (ended.code, ended.out) == (2, "")
-    assert f"error: 2 bridges are called {name}: {', '.join(ids)}\n" in ended.err, ended.err
+    assert f"error: 2 bridges are called '{name}': {', '.join(ids)}\n" in ended.err, ended.err
     for one in ids:
         ended = lab.stmota("flash", "-b", one, firmware)
         assert ended.code == 0, ended.err

@@ -80,6 +80,11 @@ def test_the_id_of_a_virtual_bridge_is_made_of_its_name() -> None:
         (("--option", "nBOOT_SEL"), "'nBOOT_SEL': write NAME=VALUE, for example nBOOT_SEL=0"),
         (("--nboot-sel", "1"), "STM32F103xB has no option nBOOT_SEL=1; known: none"),
         (("--bootloader-version", "9.9"), "STM32F103xB has no bootloader '9.9'; known: 2.2"),
+        (("--name", "\x1b[2J"), "'\\x1b[2J' is no name for a bridge: 1 to 63 bytes that can be printed"),
+        (
+            ("--name", "x" * 62, "--count", "1"),
+            f"'{'x' * 62}-1' is no name for a bridge: 1 to 63 bytes that can be printed",
+        ),
         (("--listen", "localhost:http"), "'localhost:http': write HOST:PORT, for example 127.0.0.1:7820"),
     ],
 )
