@@ -6,11 +6,14 @@ The target is a file of this machine: the far end of a pty, or a serial adapter 
 import contextlib
 import os
 import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
 
 from bridge_peer import Peer
+from bridge_process import Running
 from stmota_protocol.connection import NEED_DATA
 from stmota_protocol.messages import (
     BatchRequest,
@@ -191,6 +194,19 @@ async def console(peer: Peer, length: int) -> list[Console]:
         assert not found or message.position == found[-1].position + len(found[-1].data)
         found.append(message)
     return found
+
+
+@asynccontextmanager
+async def bench_of(running: Running) -> AsyncGenerator[Bench, None]:
+    """A bridge's bench, within `WITHIN_S`; what the test connected is closed at the end."""
+    bench = Bench(running.far, running.host, running.port, running.is_local)
+    try:
+        with trio.fail_after(WITHIN_S):
+            yield bench
+    finally:
+        with trio.CancelScope(shield=True):
+            for stream in bench.streams:
+                await trio.aclose_forcefully(stream)
 
 
 async def event(peer: Peer) -> object:

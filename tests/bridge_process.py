@@ -35,22 +35,39 @@ def far_end() -> Generator[tuple[int, str], None, None]:
 @contextmanager
 def running_bridge(command: list[str]) -> Generator[Running, None, None]:
     """Run a bridge; at the end it has to stop in order, and to have said nothing."""
-    with far_end() as (far, path):
-        options = ["--name", "lab", "--port", path, "--listen", "127.0.0.1:0", "--reset", "rts"]
-        with subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            try:
-                line = process.stdout.readline()
-                assert line.startswith("lab listening on "), line + process.stderr.read()
-                host, _, port = line.split()[3].rpartition(":")
-                yield Running(far, host, int(port), is_local=True)
-                process.terminate()
-                assert (process.stderr.read(), process.wait()) == ("", 0)
-            finally:
-                process.kill()
+    with far_end() as (far, path), serving([*command, "--port", path, "--reset", "rts"]) as (process, at):
+        yield Running(far, *at, is_local=True)
+        process.terminate()
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait()) == ("", 0)
+
+
+@contextmanager
+def running_board(command: list[str]) -> Generator[Running, None, None]:
+    """The same with a virtual board instead of a UART."""
+    with serving(command) as (process, at):
+        yield Running(-1, *at, is_local=True)
+        process.terminate()
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait()) == ("", 0)
+
+
+@contextmanager
+def serving(command: list[str]) -> Generator[tuple[subprocess.Popen[str], tuple[str, int]], None, None]:
+    """Run a bridge called `lab`; yield it, and where it listens."""
+    options = ["--name", "lab", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("lab listening on "), line + process.stderr.read()
+            host, _, port = line.split()[3].rpartition(":")
+            yield process, (host, int(port))
+        finally:
+            process.kill()
 
 
 @contextmanager

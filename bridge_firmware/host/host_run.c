@@ -14,6 +14,7 @@
 #include "host_board.h"
 
 #define BELL_NUMBER UINT32_MAX        /* in the epoll's data, where boards are counted from 0 */
+#define LAST_ROUNDS 64                /* of writing: more than the credit, if the network takes it */
 #define EVENTS 64                     /* taken from epoll in one go */
 #define LONGEST_WAIT_US 3600000000ULL /* more than any timer of a bridge */
 
@@ -102,10 +103,20 @@ static void shut(host_board_t *board, const char *text)
     bridge_shut(&board->bridge, text);
 }
 
+/* The results that the engine left, the one that says PORT among them, go before the goodbye (R37). */
+static void say_results(host_run_t *run, size_t i)
+{
+    run->serve_at_us[i] = 0;
+    for (unsigned int round = 0; round < LAST_ROUNDS && run->serve_at_us[i] == 0; round++) {
+        bridge_serve(&run->boards[i]->bridge, &run->serve_at_us[i]);
+    }
+}
+
 static void serve(host_run_t *run, size_t i)
 {
     host_board_t *board = run->boards[i];
     if (atomic_load(&board->port.has_failed) && !board->is_shut) {
+        say_results(run, i);
         char text[BRIDGE_MAX_TEXT];
         snprintf(text, sizeof(text), "the bridge's serial port failed: %.160s", board->port.trouble);
         fprintf(stderr, "error: %s\n", board->port.trouble);

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from bridge_bench import WITHIN_S, Bench
-from bridge_process import Running, real_bridge, running_bridge
+from bridge_bench import Bench, bench_of
+from bridge_process import Running, real_bridge, running_board, running_bridge
+from simulated_chips import board_of
+from stmota_simulator.board_file import board_lines
 
 FIRMWARE = Path(__file__).parents[2] / "bridge_firmware"
 CORE = FIRMWARE / "components" / "bridge_core"
@@ -76,21 +78,51 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
+def bridge_command(request: pytest.FixtureRequest) -> Callable[[str], list[str]]:
+    """`bridge_command(kind)`: how one is run, without its name, port and address."""
+
+    def command(kind: str) -> list[str]:
+        if kind == "python":
+            return [sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"]
+        return [str(request.getfixturevalue("stmota_bridge"))]
+
+    return command
+
+
+@pytest.fixture(scope="session")
 def start_bridge(
-    request: pytest.FixtureRequest, pytestconfig: pytest.Config
+    bridge_command: Callable[[str], list[str]], pytestconfig: pytest.Config
 ) -> Callable[[str], AbstractContextManager[Running]]:
     """`start_bridge(kind)`: run one, or find the real one."""
 
     def start(kind: str) -> AbstractContextManager[Running]:
-        if kind == "real":
-            address = pytestconfig.getoption("--bridge")
-            target = pytestconfig.getoption("--bridge-target")
-            if address is None or target is None:
-                pytest.fail("--bridge needs --bridge-target: the adapter at its UART", pytrace=False)
-            return real_bridge(address, target)
+        if kind != "real":
+            return running_bridge(bridge_command(kind))
+        address = pytestconfig.getoption("--bridge")
+        target = pytestconfig.getoption("--bridge-target")
+        if address is None or target is None:
+            pytest.fail("--bridge needs --bridge-target: the adapter at its UART", pytrace=False)
+        return real_bridge(address, target)
+
+    return start
+
+
+@pytest.fixture
+def start_board(
+    bridge_command: Callable[[str], list[str]], tmp_path: Path
+) -> Callable[[str, bytes], AbstractContextManager[Running]]:
+    """`start_board(kind, image)`: such a bridge with a virtual board, which has lines, as its UART."""
+
+    def start(kind: str, image: bytes) -> AbstractContextManager[Running]:
         if kind == "python":
-            return running_bridge([sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"])
-        return running_bridge([str(request.getfixturevalue("stmota_bridge"))])
+            flash = tmp_path / "flash.bin"
+            flash.write_bytes(image)
+            simulator = str(Path(sys.executable).parent / "stmota")
+            return running_board([simulator, "sim", "bridge", "--no-mdns", "--flash", str(flash)])
+        described = tmp_path / "board.txt"
+        lines = board_lines(board_of("F103xB", serial="board", image=image))
+        described.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+        return running_board([*bridge_command("c"), "--board", str(described)])
 
     return start
 
@@ -107,13 +139,9 @@ def bridge(
 @pytest.fixture
 async def bench(bridge: Running) -> AsyncGenerator[Bench, None]:
     """The bridge and its target, as if nobody had been there before."""
-    bench = Bench(bridge.far, bridge.host, bridge.port, bridge.is_local)
-    with trio.fail_after(WITHIN_S):
+    async with bench_of(bridge) as bench:
         await bench.reset()
-        bench.streams.clear()
         yield bench
-        for stream in bench.streams:
-            await trio.aclose_forcefully(stream)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ ENUM_NUMBER = re.compile(r"\b(\d) ([A-Z][A-Z_]+)\b")
 MARKED_IN_C = re.compile(r"^TEST\(\w+, \"([R0-9 ]+)\"\)", re.MULTILINE)
 
 NOT_OVER_THE_WIRE = {
-    "R24": "the lines go safe ten seconds after: test_connections.c, which sees them",
     "R55": "mDNS: tests/edge/test_announce.py",
     **dict.fromkeys(
         ("R54", "R69", "R70", "R71", "R72", "R73"),
@@ -94,5 +93,4 @@ CLOSED = (
 NOT_SEEN = {
     "CloseReason.SECURED",  # tests/edge/test_secure_bridge.py
     "Cause.OTHER",  # one that this version does not know: tests/protocol/test_wire.py
-    "Cause.PORT",  # a UART that is gone: test_engine.c, and tests/edge/test_bridge_serve.py
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from bridge_bench import LONG, WITHIN_S, Bench
+from bridge_bench import LONG, Bench, bench_of
 from bridge_peer import Peer
 from bridge_process import running_bridge
 from esp_images import image
@@ -68,11 +68,9 @@ class Kept:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Bench, None]:
-        with running_bridge(self.command) as running, trio.fail_after(WITHIN_S):
-            bench = Bench(running.far, running.host, running.port)
-            yield bench
-            for stream in bench.streams:
-                await trio.aclose_forcefully(stream)
+        with running_bridge(self.command) as running:
+            async with bench_of(running) as bench:
+                yield bench
 
 
 async def ask(peer: Peer, message: Message) -> Message:

@@ -256,7 +256,7 @@ static bridge_error_t follow_order(bridge_edge_t *edge)
         begin_batch(edge, &measure);
         return BRIDGE_OK;
     }
-    return unread == BRIDGE_OK ? error : unread;
+    return error != BRIDGE_OK && unread != BRIDGE_OK ? unread : error; /* what is queued is answered first */
 }
 
 bridge_error_t bridge_edge_poll(bridge_edge_t *edge, uint64_t *wake_us)
