@@ -49,11 +49,11 @@ def run_kind(arguments: OnJob, kind: JobKind) -> Job:
         return run_job(client, bridge, JobRequest(kind=kind, bridge=reference(bridge)), arguments)
 
 
-def run_options(arguments: OnJob, kind: JobKind, options: JobOptions, image: bytes | None = None) -> Job:
-    """Store `image`, if there is one, and run a job with options; return it when it is done."""
+def run_options(arguments: OnJob, kind: JobKind, options: JobOptions, *contents: bytes) -> Job:
+    """Store the options' files, if there are any, and run a job; return it when it is done."""
     with bridge_session(arguments) as (client, bridge):
-        if image is not None:
-            client.upload_firmware(image)
+        for content in contents:
+            client.upload_firmware(content)
         request = JobRequest(kind=kind, bridge=reference(bridge), options=options)
         return run_job(client, bridge, request, arguments)
 

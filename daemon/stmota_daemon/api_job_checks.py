@@ -1,8 +1,10 @@
 """What can be seen to be wrong with a job's options without a chip."""
 
+from collections.abc import Sequence
+
 from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.firmware_store import FirmwareStore
-from stmota_protocol.api import FlashOptions, JobKind, JobOptions, JobRequest, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, JobKind, JobOptions, JobRequest, ProblemCode
 from stmota_protocol.api.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
 from stmota_protocol.api.chip_work import (
     EraseOptions,
@@ -21,7 +23,7 @@ MAX_BAUD = 2_000_000
 """Beyond what any ROM follows; the bridge's own limits show as a failed step."""
 MAX_FILENAME = 255
 MAX_FILES = 16
-"""Of one flash: a bootloader, an application, settings and more; bounds what a job can ask to read."""
+"""Of one job: a bootloader, an application, settings and more; bounds what it can ask to read."""
 MAX_READ = 64 * 1024 * 1024
 """Bytes of one read: what the firmware store takes, and an hour and a half at 115200 baud."""
 MAX_CHANGES_BYTES = MAX_SMALL_FRAME - HEADER_BYTES - 1
@@ -41,13 +43,7 @@ def check_request(asked: JobRequest, firmware: FirmwareStore) -> None:
     if asked.flash is not None:
         _check_expectation(asked.flash)
         check_baud(asked.flash.baud)
-        if not 0 < len(asked.flash.files) <= MAX_FILES:
-            message = f"a flash takes 1 to {MAX_FILES} files, not {len(asked.flash.files)}"
-            raise refused(ProblemCode.USAGE, message)
-        for file in asked.flash.files:
-            check_file(file.firmware, file.filename, file.address, firmware)
-            if file.kept:
-                raise refused(ProblemCode.USAGE, "`kept` is the daemon's to say; ask for it by `keep`")
+        _check_files(asked.flash.files, firmware)
     if asked.options is None:
         if asked.kind not in _WITHOUT_OPTIONS:
             raise refused(ProblemCode.USAGE, f"a job of the kind {asked.kind.value} needs its `options`")
@@ -78,6 +74,15 @@ def check_baud(baud: int | None) -> None:
         raise refused(ProblemCode.USAGE, f"baud {baud} is not from {MIN_BAUD} to {MAX_BAUD}")
 
 
+def _check_files(files: Sequence[FlashFile], firmware: FirmwareStore) -> None:
+    if not 0 < len(files) <= MAX_FILES:
+        raise refused(ProblemCode.USAGE, f"1 to {MAX_FILES} files make a job, not {len(files)}")
+    for file in files:
+        check_file(file.firmware, file.filename, file.address, firmware)
+        if file.kept:
+            raise refused(ProblemCode.USAGE, "`kept` is the daemon's to say; ask for it by `keep`")
+
+
 def check_file(sha256: str, filename: str, address: int | None, firmware: FirmwareStore) -> None:
     """Check a file that a job names. Raises `Refused`."""
     if not 0 < len(filename) <= MAX_FILENAME or not filename.isprintable():
@@ -99,7 +104,7 @@ def _check_options(options: JobOptions, firmware: FirmwareStore) -> None:
             _check_whole_range(options.address, options.length)
         case VerifyOptions():
             check_baud(options.baud)
-            check_file(options.firmware, options.filename, options.address, firmware)
+            _check_files(options.files, firmware)
         case EraseOptions():
             check_baud(options.baud)
             _check_whole_range(options.address, options.length)

@@ -6,13 +6,13 @@ A refusal of fact stands; one of judgement is overridden by `force`, and then be
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stmota_daemon.given_files import GivenFile
 from stmota_daemon.refusals import layout_unknown, readable, refuse, writable
 from stmota_daemon.target import Target
 from stmota_daemon.work import Report, WorkFailed
-from stmota_protocol.api import FlashFile, FlashOptions, Problem, ProblemCode
+from stmota_protocol.api import FlashOptions, Problem, ProblemCode
 from stmota_protocol.chips.boot import boot_lockout
 from stmota_protocol.chips.layout import EraseUnit, LayoutUnknown, first_gap, sure_units, units_of
-from stmota_protocol.chips.model import Chip
 from stmota_protocol.chips.secure_flash import secure_flash_start
 from stmota_protocol.image_checks import (
     check_family,
@@ -21,23 +21,9 @@ from stmota_protocol.image_checks import (
     check_vector_table,
     flash_size_for,
 )
-from stmota_protocol.image_files import FirmwareFile, parse_file
 from stmota_protocol.images import Image, ImageRefused
-from stmota_protocol.merging import Part, merged
+from stmota_protocol.merging import merged
 from stmota_protocol.plan import FlashPlan, plan
-
-
-@dataclass(frozen=True, slots=True)
-class GivenFile:
-    """A file as it was read, and what the job says of it."""
-
-    named: FlashFile
-    content: FirmwareFile
-
-    def part(self, chip: Chip) -> Part:
-        """Return its image; raw bytes without an address go to the chip's flash start."""
-        address = chip.flash_start if self.named.address is None else self.named.address
-        return Part(self.named.filename, self.content.image(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +37,6 @@ class Checked:
     units: tuple[EraseUnit, ...]
     """All of the chip's flash."""
     plan: FlashPlan
-
-
-def check_files(contents: Sequence[bytes], options: FlashOptions) -> tuple[GivenFile, ...]:
-    """Read the options' files, or refuse what is no firmware whatever the chip. Raises `WorkFailed`."""
-    try:
-        return tuple(
-            GivenFile(
-                named, FirmwareFile(data) if named.kept else parse_file(data, named.address, named.filename)
-            )
-            for named, data in zip(options.files, contents, strict=True)
-        )
-    except ImageRefused as refused:
-        raise WorkFailed(refused.problem) from refused
 
 
 def check_flash(target: Target, files: Sequence[GivenFile], options: FlashOptions, report: Report) -> Checked:

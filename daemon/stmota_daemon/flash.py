@@ -11,10 +11,11 @@ from contextlib import suppress
 import trio
 
 from stmota_daemon.bootloader import ATTEMPTS, Bootloader
-from stmota_daemon.checks import check_files, check_flash
+from stmota_daemon.checks import check_flash
 from stmota_daemon.ending import end_flash
 from stmota_daemon.expectation import Expectation, ExpectationMissed
 from stmota_daemon.flash_changes import FlashChanges
+from stmota_daemon.given_files import read_files
 from stmota_daemon.link import LinkError, LinkLost
 from stmota_daemon.memory import NO_MEMORY, Memory
 from stmota_daemon.supply import check_supply_option, tell_supply
@@ -42,7 +43,7 @@ async def flash(
 
     Raises `WorkFailed`; cancelled or failed, the chip is left reset.
     """
-    files = check_files(contents, options)
+    files = read_files(contents, options.files)
     check_supply_option(options.supply_mv)
     expectation = Expectation.of(options)
     report.phase(Phase.CONNECT, 0, f"connecting to {board.name}")

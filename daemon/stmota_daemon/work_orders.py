@@ -1,6 +1,6 @@
 """Which coroutine does which kind of job."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -23,7 +23,7 @@ from stmota_daemon.store import Store
 from stmota_daemon.verify_job import verify
 from stmota_daemon.work import Board, Report, WorkFailed
 from stmota_daemon.work_outcome import WorkOutcome
-from stmota_protocol.api import FlashOptions, Job, JobKind, Problem, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, Job, JobKind, Problem, ProblemCode
 from stmota_protocol.api.bridge_work import BridgeSettingsOptions, BridgeUpdateOptions
 from stmota_protocol.api.chip_work import (
     EraseOptions,
@@ -46,7 +46,7 @@ def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[J
     async def do_flash(board: Board, report: Report, job: Job) -> WorkOutcome:
         options = _flash_options(job)
         rollback = Rollback(store, firmware, options)
-        contents = _contents(firmware, options)
+        contents = _contents(firmware, options.files)
         memory = JobMemory(store, firmware, partial(jobs.add_files, job.id))
         try:
             done = await flash(board, report, contents, options, rollback.prepare, memory)
@@ -72,8 +72,7 @@ def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[J
         return await read(board, report, firmware, options)
 
     async def do_verify(board: Board, report: Report, options: VerifyOptions) -> WorkOutcome:
-        image_file = _firmware(firmware, options.firmware, options.filename)
-        return await verify(board, report, image_file, options)
+        return await verify(board, report, _contents(firmware, options.files), options)
 
     async def do_update(board: Board, report: Report, options: BridgeUpdateOptions) -> WorkOutcome:
         image = _firmware(firmware, options.firmware, options.filename)
@@ -116,13 +115,13 @@ def _flash_options(job: Job) -> FlashOptions:
     return job.flash
 
 
-def _contents(store: FirmwareStore, options: FlashOptions) -> list[bytes]:
-    """Read a flash's files. Raises `WorkFailed` where one is not in the store, or all are too much."""
+def _contents(store: FirmwareStore, files: Sequence[FlashFile]) -> list[bytes]:
+    """Read a job's files. Raises `WorkFailed` where one is not in the store, or all are too much."""
     contents: list[bytes] = []
-    for file in options.files:
+    for file in files:
         contents.append(_firmware(store, file.firmware, file.filename))
         if sum(map(len, contents)) > MAX_FIRMWARE:
-            raise WorkFailed(_too_much(options))
+            raise WorkFailed(_too_much(len(files)))
     return contents
 
 
@@ -138,9 +137,9 @@ def _firmware(store: FirmwareStore, sha256: str, filename: str) -> bytes:
     return found
 
 
-def _too_much(options: FlashOptions) -> Problem:
+def _too_much(count: int) -> Problem:
     return Problem(
         code=ProblemCode.DOES_NOT_FIT,
-        message=f"the {len(options.files)} files have more than {MAX_FIRMWARE >> 20} MiB together",
+        message=f"the {count} files have more than {MAX_FIRMWARE >> 20} MiB together",
         remedy="strip the debug information from ELF files, or give Intel HEX files made of them",
     )

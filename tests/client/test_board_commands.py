@@ -14,6 +14,7 @@ from sample_answers import LAB, job
 from scripted_daemon import Answer, EventStream, ScriptedDaemon, answer
 from stmota_client import main
 from stmota_protocol.api import (
+    FlashFile,
     Job,
     JobKind,
     JobOptions,
@@ -222,7 +223,28 @@ def test_verify_tells_how_much_is_equal(daemon: ScriptedDaemon, stmota: Stmota, 
         "lab-esp32: fw.bin: 40 bytes at 0x08000000 are in the chip,"
         " 36 of them by the chip's checksum, 0.2 s\n"
     )
-    assert asked(daemon) == VerifyOptions(firmware=SHA256, filename="fw.bin", address=FLASH, baud=57600)
+    assert asked(daemon) == VerifyOptions(
+        files=(FlashFile(firmware=SHA256, filename="fw.bin", address=FLASH),), baud=57600
+    )
+
+
+def test_several_files_are_verified_by_one_job(
+    daemon: ScriptedDaemon, stmota: Stmota, tmp_path: Path
+) -> None:
+    pieces = (MemoryPiece(address=FLASH, length=40), MemoryPiece(address=FLASH + 0x4000, length=40))
+    script(
+        daemon, JobKind.VERIFY, VerifyResult(pieces=pieces, length=80, summed=0, seconds=0.25, recoveries=0)
+    )
+    for name in ("boot.bin", "app.bin"):
+        (tmp_path / name).write_bytes(CONTENT)
+    ended = stmota("verify", tmp_path / "boot.bin", f"{tmp_path}/app.bin@0x08004000")
+    assert ended.out == "lab-esp32: boot.bin, app.bin: 80 bytes at 0x08000000 are in the chip, 0.2 s\n"
+    assert asked(daemon) == VerifyOptions(
+        files=(
+            FlashFile(firmware=SHA256, filename="boot.bin"),
+            FlashFile(firmware=SHA256, filename="app.bin", address=FLASH + 0x4000),
+        )
+    )
 
 
 def test_a_difference_is_exit_code_7(daemon: ScriptedDaemon, stmota: Stmota, tmp_path: Path) -> None:

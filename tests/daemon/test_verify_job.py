@@ -7,7 +7,7 @@ from lab import RecordingReport, linked_board
 from sample_images import make_image
 from stmota_daemon.verify_job import verify
 from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import ProblemCode
+from stmota_protocol.api import FlashFile, ProblemCode
 from stmota_protocol.api.chip_work import VerifyOptions, VerifyResult
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
@@ -20,12 +20,12 @@ SELECTABLE = {"G071": {"nBOOT_SEL": 0}}
 
 
 def options(address: int | None = None) -> VerifyOptions:
-    return VerifyOptions(firmware="", filename="fw.bin", address=address)
+    return VerifyOptions(files=(FlashFile(firmware="", filename="fw.bin", address=address),))
 
 
 async def verified(board: VirtualBoard, image: bytes, address: int | None = None) -> VerifyResult:
     async with linked_board(board) as (lab, _):
-        outcome = await verify(lab, RecordingReport(), image, options(address))
+        outcome = await verify(lab, RecordingReport(), [image], options(address))
     assert isinstance(outcome.result, VerifyResult)
     return outcome.result
 
@@ -33,7 +33,7 @@ async def verified(board: VirtualBoard, image: bytes, address: int | None = None
 async def failed(board: VirtualBoard, image: bytes) -> WorkFailed:
     async with linked_board(board) as (lab, _):
         with pytest.raises(WorkFailed) as failure:
-            await verify(lab, RecordingReport(), image, options())
+            await verify(lab, RecordingReport(), [image], options())
     assert failure.value.problem.remedy
     return failure.value
 
@@ -94,7 +94,7 @@ async def test_a_checksum_that_is_not_what_we_expect_is_settled_by_reading(
     report = RecordingReport()
     board = make_board("F103xB", image=IMAGE, has_checksum=True)
     async with linked_board(board) as (lab, _):
-        outcome = await verify(lab, report, IMAGE, options())
+        outcome = await verify(lab, report, [IMAGE], options())
     assert isinstance(outcome.result, VerifyResult)
     assert outcome.result.summed == 0
     assert report.notes == ["the chip's checksum is not what was expected, but what it holds is right"]
@@ -105,3 +105,39 @@ async def test_a_read_protected_chip_and_a_file_that_is_none_are_refused(
 ) -> None:
     assert (await failed(make_board("F407", rdp=1), IMAGE)).problem.code is ProblemCode.PROTECTED
     assert (await failed(make_board("F407"), b"")).problem.code is ProblemCode.NOT_FIRMWARE
+
+
+TWO = VerifyOptions(
+    files=(
+        FlashFile(firmware="", filename="boot.bin"),
+        FlashFile(firmware="", filename="app.bin", address=FLASH + 5000),
+    )
+)
+
+
+async def test_several_files_are_compared_as_one_image_and_a_difference_names_its_file(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    held = bytearray(IMAGE)
+    held[6000] ^= 0xFF
+    async with linked_board(make_board("F103xB", image=IMAGE)) as (lab, _):
+        outcome = await verify(lab, RecordingReport(), [IMAGE[:4000], IMAGE[5000:]], TWO)
+    assert isinstance(outcome.result, VerifyResult)
+    assert [(piece.address - FLASH, piece.length) for piece in outcome.result.pieces] == [
+        (0, 4000),
+        (5000, 4001),
+    ]
+    async with linked_board(make_board("F103xB", image=bytes(held))) as (lab, _):
+        with pytest.raises(WorkFailed) as failure:
+            await verify(lab, RecordingReport(), [IMAGE[:4000], IMAGE[5000:]], TWO)
+    assert failure.value.problem.message == (
+        "the chip holds something else than boot.bin, app.bin, the first at 0x08001770, of app.bin"
+    )
+
+
+async def test_files_that_overlap_are_refused(autojump_clock: trio.testing.MockClock) -> None:
+    async with linked_board(make_board("F103xB", image=IMAGE)) as (lab, _):
+        with pytest.raises(WorkFailed) as failure:
+            await verify(lab, RecordingReport(), [IMAGE, IMAGE], TWO)
+    assert failure.value.problem.code is ProblemCode.DOES_NOT_FIT
+    assert failure.value.problem.message.startswith("boot.bin and app.bin overlap")

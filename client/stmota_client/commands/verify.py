@@ -19,39 +19,39 @@ from stmota_protocol.api.chip_work import VerifyOptions, VerifyResult
 class VerifyArguments(AtBaud):
     """What to compare with."""
 
-    file: Annotated[
-        str,
-        typer.Argument(metavar="FILE[@ADDRESS]", help="A file as `stmota flash` takes it; - reads stdin."),
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE[@ADDRESS]...", help="Files as `stmota flash` takes them; - reads stdin."
+        ),
     ]
     address: Annotated[
         int | None,
         typer.Option(
-            metavar="ADDRESS", parser=number, help="Where a raw binary is. [default: the start of flash]"
+            metavar="ADDRESS",
+            parser=number,
+            help="Where the one raw binary is, as FILE@ADDRESS. [default: the start of flash]",
         ),
     ] = None
 
 
 def verify(arguments: VerifyArguments) -> None:
-    """Compare what a board holds with a file; nothing is written.
+    """Compare what a board holds with one or more files; nothing is written.
 
     Ends with exit code 7 where they differ, and says where first. Uses the chip's own checksum where its
     bootloader has GET CHECKSUM. The board is started again.
     """
-    [file] = given_files([arguments.file], arguments.address)
-    options = VerifyOptions(
-        firmware=file.named.firmware,
-        filename=file.named.filename,
-        address=file.named.address,
-        baud=arguments.baud,
-    )
-    job = run_options(arguments, JobKind.VERIFY, options, file.content)
+    files = given_files(arguments.files, arguments.address)
+    options = VerifyOptions(files=tuple(file.named for file in files), baud=arguments.baud)
+    job = run_options(arguments, JobKind.VERIFY, options, *(file.content for file in files))
     if arguments.json:
         screen.document(job)
     elif isinstance(job.result, VerifyResult) and not arguments.quiet:
-        screen.data(_closing_line(job, job.result, file.named.filename))
+        screen.data(_closing_line(job, job.result, options))
 
 
-def _closing_line(job: Job, result: VerifyResult, name: str) -> str:
+def _closing_line(job: Job, result: VerifyResult, options: VerifyOptions) -> str:
+    name = ", ".join(file.filename for file in options.files)
     summed = f", {result.summed} of them by the chip's checksum" if result.summed else ""
     where = address(result.pieces[0].address)
     held = f"{result.length} bytes at {where} are in the chip{summed}"
@@ -65,5 +65,5 @@ def register(app: typer.Typer) -> None:
         "verify",
         VerifyArguments,
         verify,
-        examples=("stmota verify fw.elf", "stmota verify --bridge lab-esp32 app.bin@0x08004000"),
+        examples=("stmota verify fw.elf", "stmota verify --bridge lab-esp32 boot.bin app.bin@0x08004000"),
     )

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from stmota_protocol.api.flash import FlashFile
 from stmota_protocol.api.wire import Wire
 
 DEFAULT_BAUD = 115_200
@@ -32,13 +33,10 @@ class ReadOptions(Wire, frozen=True, tag="read", tag_field="kind"):
 
 
 class VerifyOptions(Wire, frozen=True, tag="verify", tag_field="kind"):
-    """Compare what the chip holds with a file."""
+    """Compare what the chip holds with files."""
 
-    firmware: str
-    """SHA-256 in hex of a firmware in the store."""
-    filename: str
-    address: int | None = None
-    """Where a raw binary is; None is the chip's flash start."""
+    files: tuple[FlashFile, ...]
+    """As those of a flash."""
     baud: int | None = DEFAULT_BAUD
 
 
@@ -119,7 +117,7 @@ class ReadResult(Wire, frozen=True, tag="read", tag_field="kind"):
 
 
 class VerifyResult(Wire, frozen=True, tag="verify", tag_field="kind"):
-    """The chip holds what the file says."""
+    """The chip holds what the files say."""
 
     pieces: tuple[MemoryPiece, ...]
     length: int

@@ -5,7 +5,7 @@ from stmota_protocol.api.wire import Wire
 
 
 class FlashFile(Wire, frozen=True):
-    """One of the files of a flash."""
+    """One of the files of a flash, or of what is verified."""
 
     firmware: str
     """SHA-256 in hex of a firmware in the store (`PUT /v1/firmware/{sha256}`)."""
