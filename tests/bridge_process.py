@@ -17,6 +17,8 @@ class Running:
     host: str
     port: int
     is_local: bool
+    process: subprocess.Popen[str] | None = None
+    """It, where it is of this machine: words to its console go to `stdin`, what that shows is in `stdout`."""
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def far_end() -> Generator[tuple[int, str], None, None]:
 def running_bridge(command: list[str]) -> Generator[Running, None, None]:
     """Run a bridge; at the end it has to stop in order, and to have said nothing."""
     with far_end() as (far, path), serving([*command, "--port", path, "--reset", "rts"]) as (process, at):
-        yield Running(far, *at, is_local=True)
+        yield Running(far, *at, is_local=True, process=process)
         process.terminate()
         assert process.stderr is not None
         assert (process.stderr.read(), process.wait()) == ("", 0)
@@ -46,7 +48,7 @@ def running_bridge(command: list[str]) -> Generator[Running, None, None]:
 def running_board(command: list[str]) -> Generator[Running, None, None]:
     """The same with a virtual board instead of a UART."""
     with serving(command) as (process, at):
-        yield Running(-1, *at, is_local=True)
+        yield Running(-1, *at, is_local=True, process=process)
         process.terminate()
         assert process.stderr is not None
         assert (process.stderr.read(), process.wait()) == ("", 0)
@@ -57,7 +59,11 @@ def serving(command: list[str]) -> Generator[tuple[subprocess.Popen[str], tuple[
     """Run a bridge called `lab`; yield it, and where it listens."""
     options = ["--name", "lab", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

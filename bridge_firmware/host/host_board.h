@@ -72,6 +72,7 @@ struct bridge_port {
     char firmware[BRIDGE_MAX_FIRMWARE + 1U];
     bridge_settings_t settings; /* what it runs with */
     bool is_restarting;
+    struct bridge_security *security; /* NULL: it cannot be secured */
     /* What went wrong, for people: the engine thread's until it says `has_failed`. */
     char trouble[HOST_MESSAGE_BYTES];
     atomic_bool has_failed;
@@ -106,6 +107,16 @@ bool host_listen(bridge_port_t *port, const char *address, unsigned int offset, 
 
 /* A start: which firmware runs now, by its version; `otherwise` where none was ever sent here. */
 const char *host_firmware(bridge_port_t *port, const char *otherwise);
+
+/* secure/host_secure.c, or plain/host_plain.c in a build without mbedTLS: secure mode of a board with a state directory. False:
+ * `trouble` says what is wrong; a bridge that was secured never starts plain by mistake. */
+bool host_open_security(bridge_port_t *port, const uint8_t *unique_id, bool is_forgotten);
+void host_close_security(bridge_port_t *port);
+bool host_has_security(void);
+
+/* The bridge's own console on standard input: whether that is a terminal or a pipe; and take what was written there, false at its end. */
+bool host_has_console(void);
+bool host_read_console(bridge_t *bridge);
 
 /* Serve these boards, whose bridges have started, until a signal comes (caught while it waits) or the UART of each has
  * failed; then say goodbye. Whether no UART failed. */

@@ -57,7 +57,6 @@ void bridge_port_wake_network(bridge_port_t *port)
 
 void bridge_port_tell(bridge_port_t *port, const char *line)
 {
-    (void)port;
-    printf("%s\n", line);
+    printf("%s: %s\n", port->settings.name, line);
     (void)fflush(stdout);
 }

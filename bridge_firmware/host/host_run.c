@@ -15,6 +15,7 @@
 
 #define BELL_NUMBER UINT32_MAX        /* in the epoll's data, where boards are counted from 0 */
 #define LAST_ROUNDS 64                /* of writing: more than the credit, if the network takes it */
+#define CONSOLE_NUMBER (UINT32_MAX - 1U)
 #define EVENTS 64                     /* taken from epoll in one go */
 #define LONGEST_WAIT_US 3600000000ULL /* more than any timer of a bridge */
 
@@ -136,7 +137,14 @@ static bool is_over(const host_run_t *run)
     return true;
 }
 
-/* Wait for connections, bytes, the engine's calls or the time; signals come only here. */
+static void attend_console(host_run_t *run)
+{
+    if (!host_read_console(&run->boards[0]->bridge)) {
+        (void)epoll_ctl(run->epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+    }
+}
+
+/* Wait for connections, bytes, words, the engine's calls or the time; signals come only here. */
 static void wait_for_network(host_run_t *run, bool *is_ready)
 {
     struct epoll_event events[EVENTS];
@@ -146,7 +154,9 @@ static void wait_for_network(host_run_t *run, bool *is_ready)
     int timeout_ms = (int)(within.tv_sec * 1000 + (within.tv_nsec + 999999) / 1000000);
     int found = epoll_pwait(run->epoll, events, EVENTS, timeout_ms, &none);
     for (int i = 0; i < found; i++) {
-        if (events[i].data.u32 != BELL_NUMBER) {
+        if (events[i].data.u32 == CONSOLE_NUMBER) {
+            attend_console(run);
+        } else if (events[i].data.u32 != BELL_NUMBER) {
             is_ready[events[i].data.u32] = true;
         }
     }
@@ -201,6 +211,9 @@ static void prepare(host_run_t *run)
     run->network_bell.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     run->epoll = epoll_create1(EPOLL_CLOEXEC);
     watch(run->epoll, run->network_bell.event, BELL_NUMBER, EPOLLIN);
+    if (run->count == 1 && run->boards[0]->port.state_dir != NULL && host_has_console()) {
+        watch(run->epoll, STDIN_FILENO, CONSOLE_NUMBER, EPOLLIN | EPOLLET); /* in the background, a terminal would never be empty */
+    }
     run->waits[0] = (struct pollfd){.fd = run->engine_bell.event, .events = POLLIN};
     for (size_t i = 0; i < run->count; i++) {
         bridge_port_t *port = &run->boards[i]->port;

@@ -4,8 +4,10 @@
  * `firmware` is what runs, `firmware.new` what the next start tries, `firmware.trial` what is tried now. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host_board.h"
@@ -45,7 +47,30 @@ bridge_error_t bridge_port_load(bridge_port_t *port, const char *key, uint8_t *d
     return is_broken ? BRIDGE_ERR_PORT : is_longer ? BRIDGE_ERR_FULL : BRIDGE_OK;
 }
 
-/* Whole or not at all: written beside, and put in place. */
+/* A new file, for its owner only: passwords and keys are among these. */
+static FILE *create(const char *path)
+{
+    (void)unlink(path); /* one that is left over may be readable for others */
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    FILE *stream = file >= 0 ? fdopen(file, "wb") : NULL;
+    if (stream == NULL && file >= 0) {
+        close(file);
+    }
+    return stream;
+}
+
+/* A name is as lasting as its directory. */
+static bool sync_directory(const bridge_port_t *port)
+{
+    int directory = open(port->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = directory >= 0 && fsync(directory) == 0;
+    if (directory >= 0) {
+        close(directory);
+    }
+    return is_synced;
+}
+
+/* Whole or not at all: written beside, and put in place; once this is done a power cut leaves it. */
 bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_span_t value)
 {
     char path[PATH_BYTES];
@@ -56,13 +81,14 @@ bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_sp
     if (!path_of(port, key, path) || !path_of(port, "being.written", beside)) {
         return BRIDGE_ERR_PORT;
     }
-    FILE *file = fopen(beside, "wb");
+    FILE *file = create(beside);
     if (file == NULL) {
         return BRIDGE_ERR_PORT;
     }
     bool is_written = fwrite(value.data, 1, value.length, file) == value.length;
+    is_written = fflush(file) == 0 && fsync(fileno(file)) == 0 && is_written;
     is_written = fclose(file) == 0 && is_written;
-    return is_written && rename(beside, path) == 0 ? BRIDGE_OK : BRIDGE_ERR_PORT;
+    return is_written && rename(beside, path) == 0 && sync_directory(port) ? BRIDGE_OK : BRIDGE_ERR_PORT;
 }
 
 bridge_error_t bridge_port_forget(bridge_port_t *port, const char *key)

@@ -1,49 +1,21 @@
 /* stmota-bridge: the bridge's core as a program, serial ports of this machine as bridges on the network. */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <getopt.h>
-#include <linux/serial.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "bridge_settings.h"
-#include "host_board.h"
+#include "host_options.h"
 
 #define EXIT_USAGE 2
 #define VERSION "host-0.1.0"
-#define MOST_BOARDS 256U
 
 static volatile sig_atomic_t s_is_stopped;
 
 _Static_assert(_Generic((sig_atomic_t)0, int: 1, default: 0), "host_run is told by an int");
-
-typedef struct {
-    const char *name;
-    struct {
-        const char *path;
-        bool is_virtual;
-    } uarts[MOST_BOARDS];
-    size_t count;
-    const char *listen;
-    const char *state_dir;
-    host_wire_t reset;
-    host_wire_t boot0;
-    bridge_uart_t console;
-} order_t;
-
-static const char s_usage[] =
-    "usage: stmota-bridge --name NAME (--port PATH | --board FILE [--count N]) ... [--listen HOST:PORT]\n"
-    "                     [--reset LINE] [--boot0 LINE] [--console \"115200 8N1\"] [--state-dir DIR]\n"
-    "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n"
-    "With --board its UART is a virtual board's: python -m stmota_simulator.board_file writes the FILE.\n"
-    "Several of them, or --count, make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, ...\n"
-    "With --state-dir one bridge keeps its settings and firmware there, a file each; what the network may do says\n"
-    "DIR/net_settings and DIR/net_update: yes or no. Its pins are an ESP32's, and it drives none of them.\n";
 
 static void on_signal(int number)
 {
@@ -62,89 +34,6 @@ static void catch_signals(void)
     (void)sigprocmask(SIG_BLOCK, &caught, NULL);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-}
-
-static bool parse_wire(const char *text, host_wire_t *wire)
-{
-    wire->is_inverted = text[0] == '!';
-    text += wire->is_inverted ? 1 : 0;
-    wire->bit = strcmp(text, "rts") == 0 ? TIOCM_RTS : strcmp(text, "dtr") == 0 ? TIOCM_DTR : 0;
-    return wire->bit != 0;
-}
-
-static const struct option s_options[] = {
-    {"board", required_argument, NULL, 'v'},  {"count", required_argument, NULL, 'N'},
-    {"name", required_argument, NULL, 'n'},   {"port", required_argument, NULL, 'p'},
-    {"listen", required_argument, NULL, 'l'}, {"reset", required_argument, NULL, 'r'},
-    {"boot0", required_argument, NULL, 'b'},  {"console", required_argument, NULL, 'c'},
-    {"state-dir", required_argument, NULL, 's'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
-};
-
-/* As many boards as the last one describes: copies of their own. */
-static bool repeat_last(order_t *order, unsigned long count)
-{
-    if (order->count == 0 || !order->uarts[order->count - 1].is_virtual || count == 0 ||
-        count > MOST_BOARDS - order->count + 1) {
-        return false;
-    }
-    for (; count > 1; count--, order->count++) {
-        order->uarts[order->count] = order->uarts[order->count - 1];
-    }
-    return true;
-}
-
-/* What is wrong with the options; NULL: nothing. */
-static const char *parse(int count, char **arguments, order_t *order)
-{
-    int option;
-    while ((option = getopt_long(count, arguments, "h", s_options, NULL)) != -1) {
-        switch (option) {
-        case 'n':
-            order->name = optarg;
-            break;
-        case 'p':
-        case 'v':
-            if (order->count == MOST_BOARDS) {
-                return "too many boards; start another process";
-            }
-            order->uarts[order->count].path = optarg;
-            order->uarts[order->count++].is_virtual = option == 'v';
-            break;
-        case 'N':
-            if (!repeat_last(order, strtoul(optarg, NULL, 10))) {
-                return "--count N follows the --board that it repeats, 1 to 256 in all";
-            }
-            break;
-        case 's':
-            order->state_dir = optarg;
-            break;
-        case 'l':
-            order->listen = optarg;
-            break;
-        case 'r':
-        case 'b':
-            if (!parse_wire(optarg, option == 'r' ? &order->reset : &order->boot0)) {
-                return "--reset and --boot0 can be rts, dtr, !rts or !dtr";
-            }
-            break;
-        case 'c':
-            if (!bridge_parse_uart(optarg, &order->console)) {
-                return "--console is no UART setting; write baud, data bits, parity, stop bits: \"115200 8N1\"";
-            }
-            break;
-        default:
-            return s_usage;
-        }
-    }
-    if (order->name == NULL || order->count == 0 || order->name[0] == '\0' ||
-        strlen(order->name) + sizeof("-256") > BRIDGE_MAX_NAME || !bridge_is_utf8(bridge_span_of(order->name))) {
-        return s_usage;
-    }
-    if (order->state_dir != NULL && order->count > 1) {
-        return "--state-dir is for one bridge";
-    }
-    return order->reset.bit != 0 && order->reset.bit == order->boot0.bit ? "one line cannot drive both" : NULL;
 }
 
 /* FNV-1a: the same id for this machine and this port, always. */
@@ -177,7 +66,7 @@ static void identify(bridge_config_t *config, const host_board_t *board)
 }
 
 /* The options, and over them what is stored. */
-static const bridge_chip_t *load_settings(host_board_t *board, const order_t *order)
+static const bridge_chip_t *load_settings(host_board_t *board, const host_order_t *order)
 {
     static bridge_chip_t chip;
     bridge_settings_t *settings = &board->port.settings;
@@ -190,7 +79,7 @@ static const bridge_chip_t *load_settings(host_board_t *board, const order_t *or
     return &chip;
 }
 
-static bridge_error_t start(host_board_t *board, const order_t *order)
+static bool start(host_board_t *board, const host_order_t *order, bool is_power_up)
 {
     bool has_settings = order->state_dir != NULL;
     const bridge_chip_t *chip = has_settings ? load_settings(board, order) : NULL;
@@ -200,6 +89,7 @@ static bridge_error_t start(host_board_t *board, const order_t *order)
         .project = HOST_PROJECT,
         .chip = chip,
         .settings = has_settings ? &board->port.settings : NULL,
+        .is_power_up = is_power_up,
         .credit = HOST_CREDIT,
         .max_batch = HOST_MAX_BATCH,
         .console = has_settings ? board->port.settings.console : order->console,
@@ -214,11 +104,19 @@ static bridge_error_t start(host_board_t *board, const order_t *order)
         .mark_count = sizeof(board->marks) / sizeof(board->marks[0]),
     };
     identify(&config, board);
-    return bridge_start(&board->bridge, &board->port, &config);
+    if (has_settings && !host_open_security(&board->port, config.unique_id, order->is_insecure)) {
+        fprintf(stderr, "error: %s\n", board->port.trouble);
+        return false;
+    }
+    if (bridge_start(&board->bridge, &board->port, &config) != BRIDGE_OK) {
+        fprintf(stderr, "error: %s cannot be set up for the console: %s\n", board->port.path, board->port.trouble);
+        return false;
+    }
+    return true;
 }
 
 /* Open, listen, start. False: why not was said. */
-static bool begin(host_board_t *board, const order_t *order, unsigned int number)
+static bool begin(host_board_t *board, const host_order_t *order, unsigned int number, bool is_power_up)
 {
     bool is_loopback = true;
     bridge_port_t *port = &board->port;
@@ -234,13 +132,12 @@ static bool begin(host_board_t *board, const order_t *order, unsigned int number
         fprintf(stderr, "error: %s\n", port->trouble);
         return false;
     }
-    if (start(board, order) != BRIDGE_OK) {
-        fprintf(stderr, "error: %s cannot be set up for the console: %s\n", port->path, port->trouble);
+    if (!start(board, order, is_power_up)) {
         return false;
     }
     printf("%s listening on %s\n", board->name, board->shown);
     (void)fflush(stdout);
-    if (!is_loopback) {
+    if (!is_loopback && bridge_port_secure_state(port) != BRIDGE_SECURE_ON) {
         fprintf(stderr, "warning: whoever reaches %s can flash this board: this bridge is not secured\n",
                 board->shown);
     }
@@ -248,9 +145,10 @@ static bool begin(host_board_t *board, const order_t *order, unsigned int number
 }
 
 /* Serve the boards once. Whether it ended well; `is_again`: the bridge is to start anew, where it listened. */
-static bool run(order_t *order, bool *is_again)
+static bool run(host_order_t *order, bool *is_again)
 {
-    static host_board_t *boards[MOST_BOARDS];
+    bool is_power_up = !*is_again;
+    static host_board_t *boards[HOST_MOST_BOARDS];
     static char listen[HOST_ADDRESS_BYTES];
     *is_again = false;
     for (unsigned int i = 0; i < order->count; i++) {
@@ -259,7 +157,7 @@ static bool run(order_t *order, bool *is_again)
             fprintf(stderr, "error: no memory for board %u\n", i + 1);
             return false;
         }
-        if (!begin(boards[i], order, i)) {
+        if (!begin(boards[i], order, i, is_power_up)) {
             return false;
         }
     }
@@ -270,6 +168,7 @@ static bool run(order_t *order, bool *is_again)
         memcpy(listen, boards[i]->shown, sizeof(listen));
         order->listen = *is_again ? listen : order->listen;
         port->kind->close(port);
+        host_close_security(port);
         (void)close(port->listener);
         free(boards[i]);
     }
@@ -278,17 +177,22 @@ static bool run(order_t *order, bool *is_again)
 
 int main(int count, char **arguments)
 {
-    order_t order = {
+    host_order_t order = {
         .listen = "127.0.0.1:7820", .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1}};
-    bool is_well, is_again;
-    const char *wrong = parse(count, arguments, &order);
+    bool is_well;
+    bool is_again = false;
+    const char *wrong = host_parse(count, arguments, &order);
     if (wrong != NULL) {
-        fprintf(stderr, "%s%s\n", wrong == s_usage ? "" : "error: ", wrong);
+        fprintf(stderr, "%s%s\n", wrong == host_usage ? "" : "error: ", wrong);
+        if (wrong == host_usage && !host_has_security()) {
+            fprintf(stderr, "%s", "This one was built without secure mode: with libmbedtls-dev, make bridge builds it in.\n");
+        }
         return EXIT_USAGE;
     }
     catch_signals();
     do {
         is_well = run(&order, &is_again);
+        order.is_insecure = false;
     } while (is_well && is_again);
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

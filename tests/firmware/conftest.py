@@ -1,5 +1,7 @@
 """The C of bridge_firmware, compiled as the tests want it: strictly, and with sanitizers."""
 
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -18,6 +20,8 @@ FIRMWARE = Path(__file__).parents[2] / "bridge_firmware"
 CORE = FIRMWARE / "components" / "bridge_core"
 SECURE = FIRMWARE / "components" / "bridge_secure"
 HOST = FIRMWARE / "host"
+MBEDTLS = shlex.split(os.environ.get("STMOTA_MBEDTLS", "-lmbedtls -lmbedx509 -lmbedcrypto"))
+"""What the compiler is told of mbedTLS. Another version: "-isystem INCLUDE … libmbedtls.a …"."""
 STRICT = ("-std=c11", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
@@ -28,13 +32,15 @@ Build = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """`build(name, *sources, core_flags=())`: the core and these as a program with sanitizers; built once.
+    """`build(name, *sources, core_flags=(), libraries=())`: the core and these with sanitizers; built once.
 
     The core is a library: a program without a UART links only what knows of none.
     """
     folder = tmp_path_factory.mktemp("bridge_firmware")
 
-    def compile_program(name: str, *sources: Path, core_flags: Sequence[str] = ()) -> Path:
+    def compile_program(
+        name: str, *sources: Path, core_flags: Sequence[str] = (), libraries: Sequence[str] = ()
+    ) -> Path:
         library = folder / f"libbridge_core{''.join(core_flags)}.a"
         if not library.exists():
             compile_core(library, core_flags)
@@ -43,16 +49,44 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             parts = [f"-I{part / 'include'}" for part in (CORE, SECURE)]
             includes = [*parts, *{f"-I{source.parent}" for source in sources}]
             files = [*map(str, sources), str(library)]
-            run("cc", *STRICT, *SANITIZED, *includes, *files, "-o", str(program))
+            run("cc", *STRICT, *SANITIZED, *includes, *files, *libraries, "-o", str(program))
         return program
 
     return compile_program
 
 
 @pytest.fixture(scope="session")
-def stmota_bridge(build: Build) -> Path:
-    """The C core as a program of this machine."""
-    return build("stmota-bridge", *sorted(HOST.glob("*.c")), HOST / "plain" / "host_plain.c")
+def stmota_bridge(request: pytest.FixtureRequest, build: Build, has_mbedtls: bool) -> Path:
+    """The C core as a program of this machine, with secure mode where that can be."""
+    if not has_mbedtls:
+        plain: Path = request.getfixturevalue("plain_stmota_bridge")
+        return plain
+    secure = sorted(SECURE.glob("*.c")), sorted((HOST / "secure").glob("*.c"))
+    return build("stmota-bridge", *sorted(HOST.glob("*.c")), *secure[0], *secure[1], libraries=MBEDTLS)
+
+
+@pytest.fixture(scope="session")
+def plain_stmota_bridge(build: Build) -> Path:
+    """The same as it is built where there is no mbedTLS."""
+    return build("stmota-bridge-plain", *sorted(HOST.glob("*.c")), HOST / "plain" / "host_plain.c")
+
+
+@pytest.fixture(scope="session")
+def has_mbedtls() -> bool:
+    """Whether programs can be linked with mbedTLS."""
+    command = ["cc", "-x", "c", "-", *MBEDTLS, "-o", os.devnull]
+    source = "#include <mbedtls/ssl.h>\nint main(void) { mbedtls_ssl_init(0); }\n"
+    return subprocess.run(command, input=source, text=True, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def securable_stmota_bridge(stmota_bridge: Path, has_mbedtls: bool) -> Path:
+    """The C bridge with secure mode; skip or fail the test where there is none."""
+    if has_mbedtls:
+        return stmota_bridge
+    if os.environ.get("CI"):
+        pytest.fail("mbedTLS is not installed; CI must have it (.ci/run)", pytrace=False)
+    pytest.skip("mbedTLS is not installed (Debian: libmbedtls-dev)")
 
 
 def compile_core(library: Path, flags: Sequence[str]) -> None:

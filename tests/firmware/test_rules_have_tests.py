@@ -15,11 +15,7 @@ MARKED_IN_C = re.compile(r"^TEST\(\w+, \"([R0-9 ]+)\"\)", re.MULTILINE)
 
 NOT_OVER_THE_WIRE = {
     "R55": "mDNS: tests/edge/test_announce.py",
-    **dict.fromkeys(
-        ("R54", "R69", "R70", "R71", "R72", "R73"),
-        "they would secure the bridge for good, or need its console: tests/edge/test_secure_*.py;"
-        " the C core has no secure mode yet",
-    ),
+    "R72": "the controller's: tests/daemon/test_secure_links.py",
 }
 """Rules that `test_rules_*` cannot show, and why; all but those to come have a unit test that is marked."""
 TO_COME: set[str] = set()
@@ -91,6 +87,5 @@ CLOSED = (
     upkeep.UpdateState,
 )
 NOT_SEEN = {
-    "CloseReason.SECURED",  # tests/edge/test_secure_bridge.py
     "Cause.OTHER",  # one that this version does not know: tests/protocol/test_wire.py
 }

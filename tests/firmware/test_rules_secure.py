@@ -1,11 +1,67 @@
-"""Secure mode over the wire, as far as it leaves the bridge as it was: BRIDGE_PROTOCOL.md, section 7."""
+"""Secure mode over the wire: BRIDGE_PROTOCOL.md, section 7.
+
+Bridges of their own, since securing one is for good; a bridge that is named (--bridge) is only asked.
+"""
+
+import contextlib
+import ssl
+import sys
+from pathlib import Path
 
 import pytest
+import trio
 
-from bridge_bench import Bench, results
-from stmota_protocol.messages import BatchRequest, BeginRun, Unsupported
+from bridge_bench import Bench, new_id, results
+from bridge_peer import Peer
+from securable_bridges import Securable, new_request, server_credential, wrong_names
+from stmota_daemon.authority import Authority, fingerprint_of
+from stmota_edge.tls import NotTrusted, TlsStream, bridge_uri, tls_context
+from stmota_protocol.frames import PREAMBLE
+from stmota_protocol.limits import MAX_TLS_DATA
+from stmota_protocol.messages import (
+    BatchRequest,
+    BatchResult,
+    BeginRun,
+    CloseReason,
+    Closing,
+    Unsupported,
+    Welcome,
+)
 from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
 from stmota_protocol.steps import Batch, Unclaimed, Wait
+from stmota_protocol.upkeep import NetworkRights
+
+PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
+NO_WINDOW = (
+    "this bridge can be secured only just after its power-up, or while its console allows it: restart it, "
+    "then try again within 5 minutes"
+)
+CLIENT_HELLO_OF_TLS_1_1 = bytes.fromhex(
+    "16 0301 0047 01 000043 0302"  # record, ClientHello, its version (RFC 4346, 7.4.1.2)
+    + "00" * 32
+    + "00 0006 c00a c009 002f 0100"  # no session; ECDHE-ECDSA and RSA with AES in CBC, SHA-1; no compression
+    + "0014 000a 0006 0004 0017 0018 000b 0002 0100 000d 0000"  # P-256 and P-384; uncompressed; no more
+)
+ALERT, FATAL, PROTOCOL_VERSION = 21, 2, 70  # RFC 8446, 6
+
+
+@pytest.fixture(params=["c", "python"])
+def bridge_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Securable:
+    if request.config.getoption("--bridge"):
+        pytest.skip("a real bridge would be secured for good")
+    (tmp_path / "kept").mkdir()
+    if request.param == "c":
+        program: Path = request.getfixturevalue("securable_stmota_bridge")
+        return Securable([str(program), "--state-dir", str(tmp_path / "kept")], tmp_path, is_c=True)
+    environment = ["env", f"XDG_STATE_HOME={tmp_path / 'kept'}"]
+    return Securable([*environment, sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"], tmp_path, is_c=False)
+
+
+async def works(peer: Peer) -> None:
+    """The first run of a controller is done."""
+    await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, Batch((Wait(0),))))
+    (result,) = await results(peer, 1)
+    assert result.is_done
 
 
 @pytest.mark.rule("R68")
@@ -17,7 +73,7 @@ async def test_a_request_for_secure_mode_is_answered_or_unsupported_and_disturbs
     await peer.greeting()
     await peer.send(SecureRequest("tester"))
     answer = await peer.receive()
-    # The C core has no secure mode yet; a bridge that keeps no key, or whose window is shut, says so.
+    # A bridge without secure mode does not know it; one whose window is shut says so.
     assert isinstance(answer, SecureCsr | SecureAnswer | Unsupported)
     if isinstance(answer, SecureAnswer):
         assert not answer.is_done
@@ -37,3 +93,252 @@ async def test_what_is_no_certificate_is_refused_or_unsupported(bench: Bench) ->
     if isinstance(answer, SecureAnswer):
         assert not answer.is_done
         assert answer.text
+
+
+@pytest.mark.rule("R54", "R68", "R69", "R70", "R58")
+async def test_it_is_secured_over_plain_tcp_and_speaks_tls_from_then_on(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        unique_id = await lab.unique_id()
+        before = await lab.controller()
+        peer = await lab.peer()
+        await peer.greeting()
+        await peer.send(SecureRequest("desk \x07"))
+        csr = await peer.receive()
+        assert isinstance(csr, SecureCsr)
+        asks = f"desk ? asks to secure this bridge; the fingerprint of its key: {fingerprint_of(csr.csr)}"
+        assert await lab.shown() == f"lab: {asks}\n"
+        assert lab.kept == []
+        await works(before)
+        certificate = lab.authority.sign(csr.csr, unique_id)
+        await peer.send(SecureInstall(certificate, lab.authority.certificate))
+        assert await peer.receive() == SecureAnswer(True, "")
+        for one in (peer, before):
+            assert (await one.closing()).reason is CloseReason.SECURED
+        assert [file.stat().st_mode & 0o777 for file in lab.kept] == [0o600]
+        secured = "this bridge is in secure mode now: it speaks to that daemon only"
+        assert await lab.shown() == f"lab: {secured}\n"
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            inside = await lab.tls(newest=newest)
+            greeting = await inside.greeting()
+            assert greeting.identity.unique_id == unique_id
+            if bridge_kind.is_c:  # the Python bridge has less than all, and tests/edge shows what
+                assert greeting.identity.rights == NetworkRights.SETTINGS | NetworkRights.UPDATE
+            assert isinstance(await inside.hello(new_id()), Welcome)
+            assert isinstance(inside.stream, TlsStream)
+            assert inside.stream.names == {bridge_uri(unique_id)}
+            await works(inside)
+            await inside.stream.aclose()
+
+
+@pytest.mark.rule("R70", "R69", "R68")
+async def test_it_stays_secured_and_its_certificate_is_renewed_inside_tls(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        unique_id = await lab.secure()
+        peer = await lab.tls()
+        await peer.greeting()
+        await peer.send(SecureRequest("desk"))
+        csr = await peer.receive()
+        assert isinstance(csr, SecureCsr)
+    async with bridge_kind.running() as lab:
+        newer = Authority.of(lab.folder / "newer" / "ca")
+        older = await lab.tls()
+        assert isinstance(await older.hello(new_id()), Welcome)
+        peer = await lab.tls()
+        await peer.greeting()
+        await peer.send(SecureRequest("desk"))
+        again = await peer.receive()
+        assert isinstance(again, SecureCsr)
+        assert fingerprint_of(again.csr) == fingerprint_of(csr.csr)
+        await peer.send(SecureInstall(newer.sign(again.csr, unique_id), newer.certificate))
+        assert await peer.receive() == SecureAnswer(True, "")
+        assert (await older.closing()).reason is CloseReason.SECURED
+        assert isinstance(await (await lab.tls(newer.client_file)).hello(new_id()), Welcome)
+        with pytest.raises(NotTrusted):
+            await lab.tls()
+
+
+@pytest.mark.rule("R54", "R71")
+@pytest.mark.parametrize(
+    "garbage", [PREAMBLE, b"GET / HTTP/1.1\r\n\r\n", bytes(5000)], ids=["stmota", "http", "zeros"]
+)
+async def test_who_does_not_speak_tls_is_told_why_not_and_nothing_else(
+    bridge_kind: Securable, garbage: bytes
+) -> None:
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        peer = await lab.peer()
+        peer.connection.preamble()
+        await peer.stream.send_all(garbage)
+        said = await peer.receive()
+        assert said == Closing(
+            CloseReason.SECURED, "this bridge is in secure mode: it speaks TLS, to the daemon that secured it"
+        )
+        assert await peer.stream.receive_some(1) == b""
+
+
+async def ended(stream: trio.abc.Stream) -> bytes:
+    """All that comes until the end, however that comes."""
+    heard = b""
+    try:
+        while data := await stream.receive_some(65536):
+            heard += data
+    except trio.BrokenResourceError:
+        pass
+    return heard
+
+
+@pytest.mark.rule("R71")
+async def test_garbage_in_a_handshake_ends_that_connection_only(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        controller = await lab.tls()
+        assert isinstance(await controller.hello(new_id()), Welcome)
+        for garbage in (
+            b"\x16\x03\x01\x00\x05hello",
+            b"\x16" + bytes(50),
+            b"\x16\x03\x01\xff\xff" + bytes(999),
+        ):
+            stream = await lab.plain()
+            await stream.send_all(garbage)
+            with contextlib.suppress(trio.BrokenResourceError):  # it was faster
+                await stream.send_eof()
+            assert PREAMBLE not in await ended(stream)
+        await works(controller)
+
+
+@pytest.mark.rule("R54", "R71")
+async def test_a_client_below_tls_1_2_is_refused(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        stream = await lab.plain()
+        await stream.send_all(CLIENT_HELLO_OF_TLS_1_1)
+        alert = await ended(stream)
+        # Python's does not get to send it.
+        assert not alert or (alert[0], alert[5:]) == (ALERT, bytes((FATAL, PROTOCOL_VERSION)))
+
+
+@pytest.mark.rule("R71")
+async def test_a_client_of_another_ca_an_expired_one_and_a_bridge_are_refused(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        unique_id = await lab.secure()
+        controller = await lab.tls()
+        assert isinstance(await controller.hello(new_id()), Welcome)
+        stranger = Authority.of(lab.folder / "stranger" / "ca").client_file
+        expired = lab.authority.client(lab.folder / "expired.ca", days=-1)
+        server = server_credential(lab, unique_id)
+        for credential in (stranger, expired, server):
+            context = tls_context(credential, is_server=False)
+            context.verify_mode = ssl.CERT_NONE
+            stream = trio.SSLStream(await lab.plain(), context)
+            # TLS 1.3 tells a client of its certificate's refusal when it reads first.
+            with pytest.raises(trio.BrokenResourceError):
+                await stream.receive_some(1)
+        await works(controller)
+
+
+@pytest.mark.rule("R70")
+async def test_certificates_that_are_not_this_bridges_change_nothing(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        unique_id = await lab.unique_id()
+        peer = await lab.peer()
+        await peer.greeting()
+        await peer.send(SecureRequest("desk"))
+        csr = await peer.receive()
+        assert isinstance(csr, SecureCsr)
+        ca, stranger = lab.authority, Authority.of(lab.folder / "stranger" / "ca")
+        good = ca.sign(csr.csr, unique_id)
+        cases = (
+            (ca.sign(new_request(unique_id)[1], unique_id), ca.certificate, "another key"),
+            (good, stranger.certificate, ""),
+            (good, good, ""),
+            (good[:-1], ca.certificate, ""),
+            (good + b"\0", ca.certificate, ""),
+            (b"no certificate", b"nor this", "no certificate that could be used"),
+        )
+        for certificate, authority, why in cases:
+            await peer.send(SecureInstall(certificate, authority))
+            answer = await peer.receive()
+            assert isinstance(answer, SecureAnswer)
+            assert not answer.is_done
+            assert answer.text
+            assert why in answer.text
+        assert lab.kept == []
+        assert isinstance(await peer.hello(new_id()), Welcome)
+
+
+@pytest.mark.rule("R70")
+async def test_a_certificate_for_another_id_changes_nothing(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        unique_id = await lab.unique_id()
+        peer = await lab.peer()
+        await peer.greeting()
+        await peer.send(SecureRequest("desk"))
+        csr = await peer.receive()
+        assert isinstance(csr, SecureCsr)
+        refused = f"the certificate is for another bridge than {unique_id.hex()}"
+        for certificate in wrong_names(lab, csr.csr, unique_id):
+            await peer.send(SecureInstall(certificate, lab.authority.certificate))
+            assert await peer.receive() == SecureAnswer(False, refused)
+        assert lab.kept == []
+
+
+@pytest.mark.rule("R71", "R13")
+async def test_handshakes_that_dawdle_are_few_and_short_and_disturb_nobody(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        controller = await lab.tls()
+        assert isinstance(await controller.hello(new_id()), Welcome)
+        dawdling: list[trio.SocketStream] = []
+        began_s = trio.current_time()
+        for first in (b"", b"\x16", b"\x16\x03\x01\x02\x00", b"\x16\x03"):
+            dawdling.append(await lab.plain())
+            await dawdling[-1].send_all(first)
+        assert await ended(await lab.plain()) == b""
+        assert trio.current_time() - began_s < 5
+        await works(controller)
+        for stream in dawdling:
+            assert await ended(stream) == b""
+        assert trio.current_time() - began_s >= 5
+        inside = None
+        while inside is None:  # the bridge may not have seen yet that they are gone
+            with contextlib.suppress(NotTrusted):
+                inside = await lab.tls()
+        assert isinstance(await inside.hello(new_id(), take_over=True), Welcome)
+
+
+@pytest.mark.rule("R73")
+async def test_a_record_of_more_than_4096_bytes_ends_the_connection(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = tls_context(lab.authority.client_file, is_server=False)
+            context.maximum_version = newest
+            stream = trio.SSLStream(await lab.plain(), context, https_compatible=True)
+            whole = Batch((Wait(0),) * ((MAX_TLS_DATA - 400) // 7))
+            peer = Peer(stream)
+            assert isinstance(await peer.hello(new_id()), Welcome)
+            await peer.send(BeginRun(1, Unclaimed.RESIDUE), BatchRequest(1, 0, whole))
+            assert isinstance(await peer.receive(), BatchResult)
+            await stream.send_all(bytes(MAX_TLS_DATA + 1))
+            await ended(stream)
+
+
+@pytest.mark.rule("R68")
+async def test_the_window_of_the_console_lets_a_bridge_be_secured(bridge_kind: Securable) -> None:
+    if not bridge_kind.is_c:
+        pytest.skip("tests/edge: on the virtual clock")
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        controller = await lab.tls()
+        assert isinstance(await controller.hello(new_id()), Welcome)
+        assert [(await lab.shown()).startswith("lab: ") for _ in range(2)] == [True, True]
+        lab.say("secure", "insecure", "secure", "nonsense")
+        said = [await lab.shown() for _ in range(4)]
+        assert said[0].startswith("lab: this bridge is in secure mode; the fingerprint of its key: ")
+        assert said[1] == "lab: key and certificates are forgotten: this bridge is not in secure mode\n"
+        assert said[2].startswith("lab: this bridge is not in secure mode, and can be secured within 5 ")
+        assert said[2].split()[-1] != said[0].split()[-1]
+        assert said[3] == "lab: error: no such word; write secure or insecure\n"
+        assert (await controller.closing()).reason is CloseReason.SHUTDOWN
+        assert lab.kept == []
+        await lab.secure()

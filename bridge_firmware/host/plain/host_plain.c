@@ -1,5 +1,6 @@
 /* A build without mbedTLS: no secure mode, and no door before the sockets. */
 #include "bridge_raw.h"
+#include "host_board.h"
 
 bridge_error_t bridge_port_accept(bridge_port_t *port, size_t waiting, bridge_arrival_t *arrived, uint64_t *wake_us)
 {
@@ -78,4 +79,31 @@ const char *bridge_port_secure_trouble(bridge_port_t *port)
 {
     (void)port;
     return "";
+}
+
+bool host_open_security(bridge_port_t *port, const uint8_t *unique_id, bool is_forgotten)
+{
+    uint8_t first;
+    size_t length;
+    (void)unique_id;
+    if (is_forgotten) {
+        (void)bridge_port_forget(port, "secure");
+    }
+    if (bridge_port_load(port, "secure", &first, sizeof(first), &length) == BRIDGE_ERR_UNKNOWN) {
+        return true;
+    }
+    snprintf(port->trouble, sizeof(port->trouble),
+             "%.100s is a secured bridge's, and this program was built without secure mode; --insecure forgets it",
+             port->state_dir);
+    return false;
+}
+
+void host_close_security(bridge_port_t *port)
+{
+    (void)port;
+}
+
+bool host_has_security(void)
+{
+    return false;
 }
