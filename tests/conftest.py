@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-byte", action="store_true", help="faults and cuts at every byte, not at some")
     group = parser.getgroup("stmota bridges")
     group.addoption("--bridge", metavar="HOST:PORT", help="run tests/firmware/test_rules_* on this bridge")
+    group.addoption(
+        "--sanitize",
+        choices=["address,undefined", "thread"],
+        default="address,undefined",
+        help="how tests/firmware compiles the C",
+    )
     group.addoption("--bridge-target", metavar="TTY", help="the serial adapter wired to that bridge's UART")
 
 

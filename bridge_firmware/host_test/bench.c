@@ -7,8 +7,13 @@
 
 static bench_t s_bench;
 
-bench_t *bench_start(void)
+static bench_t *start(bool is_managed)
 {
+    static bridge_settings_t settings;
+    const bridge_chip_t *chip = bridge_chip("esp32");
+    bridge_settings_default(&settings, chip, "lab", 7820);
+    settings.network_settings = true;
+    settings.network_update = true;
     bench_t *bench = &s_bench;
     memset(bench, 0, sizeof(*bench));
     fake_init(&bench->port);
@@ -19,6 +24,9 @@ bench_t *bench_start(void)
         .credit = BENCH_CREDIT,
         .max_batch = BENCH_MAX_BATCH,
         .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1},
+        .project = is_managed ? "stmota_bridge" : NULL,
+        .chip = is_managed ? chip : NULL,
+        .settings = is_managed ? &settings : NULL,
         .requests = bench->requests,
         .work = bench->work,
         .results = bench->results,
@@ -32,6 +40,16 @@ bench_t *bench_start(void)
     CHECK_EQUAL(bridge_start(&bench->bridge, &bench->port, &config), BRIDGE_OK);
     bench->chance = 1;
     return bench;
+}
+
+bench_t *bench_start(void)
+{
+    return start(false);
+}
+
+bench_t *bench_start_managed(void)
+{
+    return start(true);
 }
 
 static uint64_t next_byte_us(const bridge_port_t *port)

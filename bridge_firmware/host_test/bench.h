@@ -25,6 +25,8 @@ typedef struct {
 
 /* The bench of this program's test, started anew. */
 bench_t *bench_start(void);
+/* The same as an ESP32 whose settings and firmware the network may change. */
+bench_t *bench_start_managed(void);
 /* Let time pass: the tasks run when they are woken, and only then. */
 void bench_run(bench_t *bench, uint64_t for_us);
 

@@ -274,61 +274,6 @@ void bridge_port_confirm(bridge_port_t *port)
     port->confirmed++;
 }
 
-/* It keeps nothing, and is not updated: test_rules_upkeep.py shows both on the host build. */
-bridge_error_t bridge_port_load(bridge_port_t *port, const char *key, uint8_t *data, size_t capacity, size_t *length)
-{
-    (void)key;
-    (void)data;
-    (void)capacity;
-    check_unlocked(port);
-    *length = 0;
-    return BRIDGE_ERR_UNKNOWN;
-}
-
-bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_span_t value)
-{
-    (void)key;
-    (void)value;
-    check_unlocked(port);
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes)
-{
-    (void)length_bytes;
-    check_unlocked(port);
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data)
-{
-    (void)data;
-    check_unlocked(port);
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-bridge_error_t bridge_port_update_finish(bridge_port_t *port)
-{
-    check_unlocked(port);
-    return BRIDGE_ERR_UNSUPPORTED;
-}
-
-void bridge_port_update_cancel(bridge_port_t *port)
-{
-    check_unlocked(port);
-}
-
-const char *bridge_port_update_trouble(bridge_port_t *port)
-{
-    check_unlocked(port);
-    return "";
-}
-
-void bridge_port_restart(bridge_port_t *port)
-{
-    check_unlocked(port);
-}
-
 bridge_secure_state_t bridge_port_secure_state(bridge_port_t *port)
 {
     check_unlocked(port);

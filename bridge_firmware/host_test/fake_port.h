@@ -9,6 +9,16 @@
 #define FAKE_SOCKETS 16
 #define FAKE_SOCKET_BYTES 32768U
 
+#define FAKE_KEPT 32
+#define FAKE_VALUE_BYTES 128U
+#define FAKE_SLOT_BYTES 100000U
+
+typedef struct {
+    char key[BRIDGE_MAX_KEY + 1U];
+    uint8_t value[FAKE_VALUE_BYTES];
+    size_t length;
+} fake_kept_t;
+
 typedef struct {
     uint64_t at_us; /* its stop bit */
     uint8_t byte;
@@ -55,6 +65,12 @@ struct bridge_port {
     bridge_line_errors_t errors;
     fake_socket_t sockets[FAKE_SOCKETS];
     size_t socket_count;
+    fake_kept_t kept[FAKE_KEPT];
+    size_t kept_count;
+    bool is_updating;
+    uint32_t slot_length; /* announced */
+    uint32_t slot_written;
+    unsigned int restarts;
     /* Secure mode. Its key's fingerprint is FAKE_FINGERPRINT in each byte. */
     bridge_secure_state_t secure;
     unsigned int keys; /* made */

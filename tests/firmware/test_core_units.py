@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 HOST_TEST = Path(__file__).parents[2] / "bridge_firmware" / "host_test"
-AT_THE_FAKE_PORT = tuple(HOST_TEST / name for name in ("bench.c", "check_main.c", "fake_port.c"))
+AT_THE_FAKE_PORT = tuple(
+    HOST_TEST / name for name in ("bench.c", "check_main.c", "fake_keeping.c", "fake_port.c")
+)
 HOST = HOST_TEST.parent / "host"
 AT_A_FAKE_KERNEL = (
     HOST_TEST / "check_main.c",

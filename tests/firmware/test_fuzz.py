@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 HOST_TEST = Path(__file__).parents[2] / "bridge_firmware" / "host_test"
-SOURCES = tuple(HOST_TEST / name for name in ("fuzz_session.c", "bench.c", "fake_port.c"))
+SOURCES = tuple(
+    HOST_TEST / name
+    for name in ("fuzz_session.c", "fuzz_messages.c", "bench.c", "fake_keeping.c", "fake_port.c")
+)
 CORPUS = sorted((HOST_TEST / "corpus").glob("*.bin"))
 FINDS = sorted((HOST_TEST / "finds").glob("*.bin"))
 EXECUTIONS = 3000
