@@ -48,13 +48,23 @@ uint64_t port_interface_pins(void)
     return 0;
 }
 
+/* The PHY's driver that esp_eth compiles beside this MAC: 5.5 has the DP83848's, which QEMU's PHY poses as; 6.0 the generic one. */
+static esp_eth_phy_t *make_phy(const eth_phy_config_t *config)
+{
+#if ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(6, 0, 0)
+    return esp_eth_phy_new_generic(config);
+#else
+    return esp_eth_phy_new_dp83848(config);
+#endif
+}
+
 static pair_t make_pair(void)
 {
     eth_mac_config_t mac = ETH_MAC_DEFAULT_CONFIG();
     eth_phy_config_t phy = ETH_PHY_DEFAULT_CONFIG();
     phy.phy_addr = 1; /* QEMU's */
     phy.autonego_timeout_ms = 100;
-    return (pair_t){esp_eth_mac_new_openeth(&mac), esp_eth_phy_new_generic(&phy)};
+    return (pair_t){esp_eth_mac_new_openeth(&mac), make_phy(&phy)};
 }
 #elif CONFIG_STMOTA_NETWORK_EMAC
 /* Those of RMII are in bridge_pins.c. */
