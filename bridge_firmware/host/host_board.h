@@ -16,6 +16,13 @@
 #define HOST_PROJECT "stmota_bridge" /* as in ../CMakeLists.txt */
 #define HOST_ADDRESS_BYTES 192U
 
+/* What the kernel has counted since the port was opened. */
+typedef struct {
+    uint32_t parity;
+    uint32_t framing;
+    uint32_t overrun;
+} host_counted_t;
+
 typedef struct {
     unsigned int bit; /* TIOCM_RTS or TIOCM_DTR; 0: not wired */
     bool is_inverted;
@@ -58,7 +65,7 @@ struct bridge_port {
     host_wire_t reset; /* asserted: NRST is low */
     host_wire_t boot0; /* asserted: BOOT0 is high */
     bridge_uart_t uart;
-    bridge_line_errors_t counted;
+    host_counted_t counted;
     uint64_t sent_us; /* when the last stop bit leaves, reckoned */
     bool wants_read;
     bool wants_write;

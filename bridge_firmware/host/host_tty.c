@@ -183,9 +183,10 @@ static bridge_error_t tty_sense(bridge_port_t *port, uint8_t *mask, uint8_t *lev
     return BRIDGE_OK;
 }
 
-static uint16_t since(int now, uint16_t before)
+/* The kernel's counts wrap, those of the wire stop. */
+static uint16_t since(uint32_t now, uint32_t before)
 {
-    return (uint16_t)((unsigned int)now - before);
+    return bridge_count_up(0, now - before);
 }
 
 static bridge_line_errors_t tty_take_errors(bridge_port_t *port)
@@ -194,11 +195,12 @@ static bridge_line_errors_t tty_take_errors(bridge_port_t *port)
     if (ioctl(port->tty, TIOCGICOUNT, &now) != 0) {
         return (bridge_line_errors_t){0};
     }
-    bridge_line_errors_t before = port->counted;
-    int overruns = now.overrun + now.buf_overrun;
-    port->counted = (bridge_line_errors_t){(uint16_t)now.parity, (uint16_t)now.frame, (uint16_t)overruns};
-    return (bridge_line_errors_t){
-        since(now.parity, before.parity), since(now.frame, before.framing), since(overruns, before.overrun)};
+    host_counted_t before = port->counted;
+    port->counted = (host_counted_t){(uint32_t)now.parity, (uint32_t)now.frame,
+                                     (uint32_t)now.overrun + (uint32_t)now.buf_overrun};
+    return (bridge_line_errors_t){since(port->counted.parity, before.parity),
+                                  since(port->counted.framing, before.framing),
+                                  since(port->counted.overrun, before.overrun)};
 }
 
 static void tty_close(bridge_port_t *port)

@@ -240,7 +240,7 @@ static void receive(virtual_board_t *board, uint64_t to_us)
                                            &board->framing)) > 0) {
         for (size_t i = 0; i < length; i++) {
             if (board->heard_count == VIRTUAL_HEARD_BYTES) {
-                board->overruns++;
+                board->overruns = bridge_count_up(board->overruns, 1);
                 continue;
             }
             size_t at = (board->heard_first + board->heard_count++) % VIRTUAL_HEARD_BYTES;

@@ -109,7 +109,7 @@ static virtual_burst_t *align(virtual_receiver_t *receiver, uint64_t until_us, u
         if (virtual_burst_end_us(burst, burst->length) > until_us) {
             return NULL;
         }
-        *framing = (uint16_t)(*framing + (is_heard ? 0U : burst->length - receiver->taken));
+        *framing = bridge_count_up(*framing, is_heard ? 0U : (uint32_t)(burst->length - receiver->taken));
         pop(wire);
         receiver->taken = 0;
     }

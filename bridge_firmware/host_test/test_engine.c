@@ -128,6 +128,9 @@ TEST(bytes_that_find_no_room_before_an_echo_are_counted_as_overruns, "R40")
     bridge_result_t result = execute(bench, &written, 3, 400000);
     CHECK_EQUAL(result.outcome, BRIDGE_DONE);
     CHECK_EQUAL(result.overrun_errors, sizeof(much) - BRIDGE_INBOX_BYTES);
+    CHECK_EQUAL(bridge_count_up(65534, 1), 65535);
+    CHECK_EQUAL(bridge_count_up(65534, 7), 65535);
+    CHECK_EQUAL(bridge_count_up(UINT16_MAX, UINT32_MAX), 65535);
     CHECK_EQUAL(result.residue.length + result.residue_lost, BRIDGE_INBOX_BYTES);
 }
 

@@ -1,6 +1,7 @@
 /* The program's tty with a kernel of the test's own: what it asks of RTS, DTR, termios and the error counters. */
 #include <asm/termbits.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/serial.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -116,6 +117,20 @@ TEST(a_setting_that_the_adapter_refuses_changes_nothing, "R37")
     CHECK_EQUAL(port->uart.baud, 115200);
 }
 
+TEST(more_errors_than_a_count_can_say_stop_at_its_largest_value, "")
+{
+    bridge_port_t *port = open_tty((host_wire_t){0}, (host_wire_t){0});
+    s_counted = (struct serial_icounter_struct){.parity = 1, .frame = 2, .overrun = 3, .buf_overrun = 4};
+    (void)bridge_port_take_errors(port);
+    s_counted = (struct serial_icounter_struct){.parity = 65537, .frame = 65537, .overrun = 70003, .buf_overrun = 5};
+    bridge_line_errors_t errors = bridge_port_take_errors(port);
+    CHECK_EQUAL(errors.parity, UINT16_MAX);
+    CHECK_EQUAL(errors.framing, 65535);
+    CHECK_EQUAL(errors.overrun, UINT16_MAX);
+    errors = bridge_port_take_errors(port);
+    CHECK_EQUAL(errors.parity + errors.framing + errors.overrun, 0);
+}
+
 TEST(the_kernels_counters_are_told_as_what_came_since_and_survive_their_wrap, "")
 {
     bridge_port_t *port = open_tty((host_wire_t){0}, (host_wire_t){0});
@@ -126,4 +141,8 @@ TEST(the_kernels_counters_are_told_as_what_came_since_and_survive_their_wrap, ""
     CHECK_EQUAL(errors.parity, 3);
     CHECK_EQUAL(errors.framing, 0);
     CHECK_EQUAL(errors.overrun, 3);
+    s_counted = (struct serial_icounter_struct){.parity = INT_MAX, .frame = 5};
+    (void)bridge_port_take_errors(port);
+    s_counted = (struct serial_icounter_struct){.parity = INT_MIN, .frame = 5};
+    CHECK_EQUAL(bridge_port_take_errors(port).parity, 1);
 }

@@ -10,11 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stmota_protocol.frames import Malformed, take_frame
+from stmota_protocol.frames import TYPE_AT, Malformed, take_frame
 from stmota_protocol.limits import MAX_FRAME
 from stmota_protocol.messages import BatchRequest, Greeting, Message, Unknown
+from stmota_protocol.secure_messages import (
+    SecureAnswer,
+    SecureCsr,
+    SecureInstall,
+    SecureMessage,
+    SecureRequest,
+)
 from stmota_protocol.steps import UnknownStep
 from stmota_protocol.wire import charge, decode_message, encode_message
+from stmota_protocol.wire_numbers import MessageType
 from stmota_protocol.wire_steps import encode_step
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +77,14 @@ def frames_of_vectors() -> list[bytes]:
     return [frame for frame in frames if len(frame) < 600]
 
 
-FRAMES = frames_of_vectors()
+SECURE: tuple[SecureMessage, ...] = (
+    SecureRequest("desk"),
+    SecureCsr(b"csr"),
+    SecureInstall(b"one", b"other"),
+    SecureAnswer(True, ""),
+    SecureAnswer(False, "no"),
+)
+FRAMES = [*frames_of_vectors(), *map(encode_message, SECURE)]
 interesting = st.sampled_from([0, 1, 2, 3, 4, 16, 17, 64, 65, 0x7F, 0x80, 0xC2, 0xED, 0xF4, 0xFE, 0xFF])
 seeds = st.builds(
     Seed,
@@ -119,6 +134,10 @@ def check_same(data: bytes, said_by_c: str) -> None:
         assert len(bytes.fromhex(encoded)) == len(encode_message(message))
     if isinstance(message, BatchRequest):
         assert f" {steps}" == steps_of(message)
+
+
+def test_every_message_is_among_the_frames_that_are_spoilt() -> None:
+    assert {frame[TYPE_AT] for frame in FRAMES} >= set(MessageType)
 
 
 @settings(deadline=None, derandomize=True, max_examples=15)

@@ -161,6 +161,12 @@ static bool is_second(uint8_t first, uint8_t second)
     }
 }
 
+uint16_t bridge_count_up(uint16_t count, uint32_t by)
+{
+    uint32_t room = UINT16_MAX - (uint32_t)count;
+    return (uint16_t)(count + (by < room ? by : room));
+}
+
 bool bridge_is_utf8(bridge_span_t text)
 {
     size_t at = 0;

@@ -107,8 +107,7 @@ static bridge_error_t end(bridge_engine_t *engine, bridge_outcome_t outcome)
     result->ended_us = bridge_port_now_us(engine->port);
     result->parity_errors = errors.parity;
     result->framing_errors = errors.framing;
-    uint32_t room = UINT16_MAX - (uint32_t)errors.overrun;
-    result->overrun_errors = (uint16_t)(errors.overrun + (engine->lost < room ? engine->lost : room));
+    result->overrun_errors = bridge_count_up(errors.overrun, engine->lost);
     if (outcome != BRIDGE_DONE && engine->count > 0) {
         uint16_t last = (uint16_t)(engine->count - 1U);
         result->failed_step = engine->cursor.index < last ? engine->cursor.index : last;

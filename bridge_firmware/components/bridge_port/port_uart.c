@@ -139,13 +139,13 @@ static void take_event(port_uart_t *state, const uart_event_t *event)
                           event->timeout_flag ? state->pace.silence_us : 0);
         break;
     case UART_FRAME_ERR:
-        state->errors.framing++;
+        state->errors.framing = bridge_count_up(state->errors.framing, 1);
         break;
     case UART_PARITY_ERR:
-        state->errors.parity++;
+        state->errors.parity = bridge_count_up(state->errors.parity, 1);
         break;
     case UART_FIFO_OVF:
-        state->errors.overrun++; /* at least one byte; nobody counts them */
+        state->errors.overrun = bridge_count_up(state->errors.overrun, 1); /* at least one byte; nobody counts them */
         break;
     default:
         break;

@@ -51,5 +51,8 @@ void bridge_put_text(bridge_writer_t *writer, bridge_span_t text, size_t most_by
 /* BRIDGE_ERR_FULL when a field did not fit. */
 bridge_error_t bridge_writer_end(const bridge_writer_t *writer);
 
+/* A count of the wire, raised: it stops at its largest value. */
+uint16_t bridge_count_up(uint16_t count, uint32_t by);
+
 bool bridge_is_utf8(bridge_span_t text);
 bridge_span_t bridge_span_of(const char *text);
