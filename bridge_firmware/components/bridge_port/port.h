@@ -19,7 +19,7 @@
 /* The tasks: stacks in bytes, estimated; priorities, where lwIP has 18, esp_timer 22, Wi-Fi 23 (esp_task.h). */
 #define PORT_ENGINE_STACK 4096
 #define PORT_ENGINE_PRIORITY (configMAX_PRIORITIES - 1) /* a turnaround waits for nobody; it works for microseconds */
-#define PORT_NETWORK_STACK 6144
+#define PORT_NETWORK_STACK 10240 /* a handshake of TLS; ESP-IDF's HTTPS server has as much (esp_https_server.h) */
 #define PORT_NETWORK_PRIORITY 10 /* below lwIP, which it feeds */
 #define PORT_CONSOLE_STACK 4096
 #define PORT_CONSOLE_PRIORITY 3
@@ -106,8 +106,21 @@ bool port_interface_join(const bridge_settings_t *settings);
 typedef void (*port_found_t)(void *argument, const char *ssid, int rssi_dbm, bool has_password);
 void port_interface_scan(port_found_t found, void *argument);
 
+/* port_secure.c */
+
+/* After the network's start: a radio makes the randomness that keys want. */
+void port_secure_open(bridge_port_t *port, const uint8_t *unique_id);
+/* Whether somebody at the board made this start (R68): power or its reset, not a restart by software. */
+bool port_was_powered_up(void);
+/* From the console's task: the network's task does it meanwhile. */
+bridge_error_t port_secure_ask(bridge_port_t *port, bool is_forgotten, bridge_trouble_t *shown);
+/* From the network's task, before it serves: do what the console asked for. */
+void port_secure_attend(bridge_t *bridge);
+
 /* port_mdns.c */
-void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id);
+void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id, bool is_secure);
+/* What changes while it runs; cheap when nothing did. */
+void port_mdns_show(bool is_secure);
 
 /* port_led.c */
 void port_led_start(const bridge_wire_t *wire);

@@ -57,6 +57,12 @@ static bool is_online(void *context)
     return port_network_state() == PORT_NETWORK_UP;
 }
 
+static bridge_error_t secure(void *context, bool is_forgotten, bridge_trouble_t *shown)
+{
+    (void)context;
+    return port_secure_ask(s_port, is_forgotten, shown);
+}
+
 #if CONFIG_ESP_CONSOLE_UART_NUM >= 0
 #define UART ((uart_port_t)CONFIG_ESP_CONSOLE_UART_NUM)
 
@@ -105,6 +111,15 @@ static void open_places(void)
 #endif
 }
 
+void bridge_port_tell(bridge_port_t *port, const char *line)
+{
+    (void)port;
+    for (size_t i = 0; i < sizeof(s_places) / sizeof(s_places[0]); i++) {
+        s_places[i].write(NULL, bridge_span_of(line));
+        s_places[i].write(NULL, bridge_span_of("\r\n"));
+    }
+}
+
 static void attend(place_t *place)
 {
     uint8_t data[READ_BYTES];
@@ -137,8 +152,13 @@ void port_console_start(bridge_port_t *port)
     open_places();
     for (size_t i = 0; i < sizeof(s_places) / sizeof(s_places[0]); i++) {
         place_t *place = &s_places[i];
-        place->host = (bridge_console_host_t){
-            .write = place->write, .save = save, .reboot = reboot, .join = join, .scan = scan, .is_online = is_online};
+        place->host = (bridge_console_host_t){.write = place->write,
+                                              .save = save,
+                                              .reboot = reboot,
+                                              .join = join,
+                                              .scan = scan,
+                                              .is_online = is_online,
+                                              .secure = secure};
         bridge_console_start(&place->console, &place->host, port->chip, port_firmware_version(), &port->settings);
     }
     BaseType_t is_made =

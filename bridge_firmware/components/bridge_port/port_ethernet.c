@@ -2,6 +2,7 @@
 #include "sdkconfig.h"
 
 #if !CONFIG_STMOTA_NETWORK_WIFI
+#include "bootloader_random.h"
 #include "driver/gpio.h"
 #include "driver/spi_master.h"
 #include "esp_eth.h"
@@ -159,6 +160,9 @@ void port_interface_scan(port_found_t found, void *argument)
 void port_interface_start(const bridge_settings_t *settings)
 {
     (void)settings;
+#if !CONFIG_STMOTA_NETWORK_OPENETH
+    bootloader_random_enable(); /* without a radio, nothing else makes randomness for keys; QEMU has neither */
+#endif
     pair_t pair = make_pair();
     esp_netif_config_t netif_config = ESP_NETIF_DEFAULT_ETH();
     esp_netif_t *netif = esp_netif_new(&netif_config);

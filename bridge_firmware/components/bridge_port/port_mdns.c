@@ -6,9 +6,28 @@
 
 #include "port.h"
 
+#define SERVICE "_stmota-bridge"
+#define PROTOCOL "_tcp"
+
 static const char TAG[] = "mdns";
 
-void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id)
+/* What the announcement says of secure mode; TOLD_NOT: there is none. */
+enum { TOLD_NOT, TOLD_PLAIN, TOLD_SECURE };
+
+static atomic_int s_told = TOLD_NOT;
+
+void port_mdns_show(bool is_secure)
+{
+    int wanted = is_secure ? TOLD_SECURE : TOLD_PLAIN;
+    int told = atomic_load(&s_told);
+    /* Announced anew by this call (mdns_responder.c). */
+    if (told != TOLD_NOT && told != wanted &&
+        mdns_service_txt_item_set(SERVICE, PROTOCOL, "secure", is_secure ? "1" : "0") == ESP_OK) {
+        atomic_store(&s_told, wanted);
+    }
+}
+
+void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id, bool is_secure)
 {
     char host[sizeof("stmota-") + 6];
     char id[2 * BRIDGE_UNIQUE_ID_BYTES + 1];
@@ -24,15 +43,17 @@ void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id
         {"id", id},
         {"protocol", protocol},
         {"firmware", port_firmware_version()},
-        {"secure", "0"},
+        {"secure", is_secure ? "1" : "0"},
     };
     esp_err_t error = mdns_init();
     error = error == ESP_OK ? mdns_hostname_set(host) : error;
     error = error == ESP_OK ? mdns_instance_name_set(settings->name) : error;
-    error = error == ESP_OK ? mdns_service_add(settings->name, "_stmota-bridge", "_tcp", settings->tcp_port, items,
+    error = error == ESP_OK ? mdns_service_add(settings->name, SERVICE, PROTOCOL, settings->tcp_port, items,
                                                sizeof(items) / sizeof(items[0]))
                             : error;
     if (error != ESP_OK) {
         ESP_LOGW(TAG, "not announced (%s): name this bridge by its address", esp_err_to_name(error));
+        return;
     }
+    atomic_store(&s_told, is_secure ? TOLD_SECURE : TOLD_PLAIN);
 }

@@ -1,4 +1,4 @@
-/* TCP by lwIP, and the network task's sleep. */
+/* TCP by lwIP, under the door of secure mode, and the network task's sleep. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/select.h>
@@ -7,6 +7,7 @@
 #include "esp_log.h"
 #include "lwip/sockets.h"
 
+#include "bridge_raw.h"
 #include "port.h"
 
 #define BACKLOG 4
@@ -53,7 +54,7 @@ bool port_listen(bridge_port_t *port)
     return true;
 }
 
-bridge_error_t bridge_port_accept(bridge_port_t *port, int *sock)
+bridge_error_t bridge_raw_accept(bridge_port_t *port, int *sock)
 {
     *sock = accept(port->listener, NULL, NULL);
     if (*sock < 0) {
@@ -82,7 +83,7 @@ static port_peer_t *find(bridge_port_t *port, int sock)
     return NULL;
 }
 
-bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got)
+bridge_error_t bridge_raw_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got)
 {
     port_peer_t *peer = find(port, sock);
     ssize_t count = recv(sock, data, capacity, 0);
@@ -94,7 +95,7 @@ bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data,
     return count > 0 || is_empty ? BRIDGE_OK : BRIDGE_ERR_CLOSED;
 }
 
-bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent)
+bridge_error_t bridge_raw_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent)
 {
     port_peer_t *peer = find(port, sock);
     ssize_t count = send(sock, data.data, data.length, 0);
@@ -106,13 +107,13 @@ bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t dat
     return count >= 0 || is_full ? BRIDGE_OK : BRIDGE_ERR_CLOSED;
 }
 
-void bridge_port_finish(bridge_port_t *port, int sock)
+void bridge_raw_finish(bridge_port_t *port, int sock)
 {
     (void)port;
     (void)shutdown(sock, SHUT_WR);
 }
 
-void bridge_port_close(bridge_port_t *port, int sock)
+void bridge_raw_close(bridge_port_t *port, int sock)
 {
     port_peer_t *peer = find(port, sock);
     if (peer != NULL) {

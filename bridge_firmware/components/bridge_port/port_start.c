@@ -91,6 +91,7 @@ static void make_config(void)
     s_config.ring_bytes = RING_BYTES;
     s_config.marks = take(MARKS * sizeof(bridge_mark_t));
     s_config.mark_count = MARKS;
+    s_config.is_power_up = port_was_powered_up();
 }
 
 void bridge_esp_run(void)
@@ -104,9 +105,10 @@ void bridge_esp_run(void)
     port_tasks_prepare(&s_port);
     make_config();
     port_network_start(&s_port);
+    port_secure_open(&s_port, s_config.unique_id);
     port_console_start(&s_port);
     PORT_NEEDS(port_listen(&s_port) ? ESP_OK : ESP_FAIL);
     port_tasks_run(&s_port, &s_bridge, &s_config);
-    port_mdns_start(&s_port.settings, s_config.unique_id);
+    port_mdns_start(&s_port.settings, s_config.unique_id, bridge_port_secure_state(&s_port) == BRIDGE_SECURE_ON);
     ESP_LOGI(TAG, "%s %s on port %u", s_port.settings.name, s_config.firmware, s_port.settings.tcp_port);
 }

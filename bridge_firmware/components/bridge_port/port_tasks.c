@@ -127,7 +127,9 @@ static void run_network(void *argument)
     PORT_NEEDS(esp_task_wdt_add(NULL));
     for (;;) {
         uint64_t wake_us = UINT64_MAX;
+        port_secure_attend(s_run.bridge);
         bridge_serve(s_run.bridge, &wake_us);
+        port_mdns_show(bridge_port_secure_state(s_run.port) == BRIDGE_SECURE_ON);
         port_led_show(port_network_state(), bridge_is_controlled(s_run.bridge));
         port_update_attend();
         uint64_t latest_us = bridge_port_now_us(s_run.port) + LONGEST_SLEEP_US;
