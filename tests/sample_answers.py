@@ -16,6 +16,7 @@ from stmota_protocol.api import (
     Job,
     JobKind,
     JobState,
+    SecureState,
     TargetInfo,
 )
 
@@ -42,6 +43,7 @@ LAB = Bridge(
     firmware="soft-0.1.0",
     protocol="1.0",
     chip="STM32F103 medium density (0x410)",
+    secure=SecureState.PLAIN,
 )
 LOG = f"/v1/bridges/{LAB.id}/log"
 TARGET = TargetInfo(

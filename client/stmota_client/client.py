@@ -30,8 +30,11 @@ from stmota_protocol.api import (
     BridgeEvent,
     BridgeGone,
     BridgeKey,
+    CertificateAuthority,
     DaemonEvent,
     DaemonGreeting,
+    ExportAuthorities,
+    ImportAuthorities,
     Job,
     JobChanged,
     JobEvent,
@@ -97,14 +100,32 @@ class Client:
         """Ask a bridge for its key's fingerprint; its console shows it, too."""
         return self._get(f"/v1/bridges/{_quoted(ref)}/security", BridgeKey)
 
-    def secure_bridge(self, ref: str, fingerprint: str) -> BridgeKey:
-        """Put a bridge into secure mode, if its key has that fingerprint."""
+    def secure_bridge(self, ref: str, fingerprint: str | None = None) -> BridgeKey:
+        """Secure a bridge, if its key has that fingerprint; None renews the certificate of a secured one."""
         body = msgspec.json.encode(SecureBridge(fingerprint=fingerprint))
         return self._ask("POST", f"/v1/bridges/{_quoted(ref)}/security", BridgeKey, body)
 
     def forget_bridge_security(self, ref: str) -> None:
         """Let the daemon speak to a bridge without TLS again."""
         self._transport.request("DELETE", f"/v1/bridges/{_quoted(ref)}/security")
+
+    def authorities(self) -> list[CertificateAuthority]:
+        """Return the daemon's CAs, the one that signs first."""
+        return self._get("/v1/ca", list[CertificateAuthority])
+
+    def rotate_authority(self) -> list[CertificateAuthority]:
+        """Make a new CA; return all, as they are after the first renewals."""
+        return self._ask("POST", "/v1/ca/rotate", list[CertificateAuthority])
+
+    def export_authorities(self, passphrase: str | None) -> bytes:
+        """Return a backup of the CAs, as PEM; None: its keys are not encrypted."""
+        body = msgspec.json.encode(ExportAuthorities(passphrase=passphrase))
+        return self._transport.request("POST", "/v1/ca/export", content=body).content
+
+    def import_authorities(self, request: ImportAuthorities) -> list[CertificateAuthority]:
+        """Bring back a backup; return all CAs."""
+        body = msgspec.json.encode(request)
+        return self._ask("POST", "/v1/ca/import", list[CertificateAuthority], body)
 
     def upload_firmware(self, data: bytes) -> str:
         """Put an image into the daemon's store unless it is there; return its SHA-256 in hex."""

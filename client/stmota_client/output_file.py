@@ -15,11 +15,12 @@ class OutputFile:
     """Makes room beside `path` at once, so that what will not work shows before the work.
 
     `write` puts all of the content in its place; a `with` block left without it leaves nothing behind. What
-    is no regular file (a device, a pipe) is written to as it is.
+    is no regular file (a device, a pipe) is written to as it is. One that `is_private` only its owner reads.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_private: bool = False) -> None:
         self._shown = path
+        self._mode = 0o600 if is_private else 0o666
         self._path = path.resolve()
         self._beside: Path | None = None
 
@@ -27,7 +28,7 @@ class OutputFile:
         try:
             if not self._path.exists() or self._path.is_file():
                 beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.part")
-                beside.touch(exist_ok=False)
+                beside.touch(self._mode, exist_ok=False)
                 self._beside = beside
             elif self._path.is_dir():
                 raise _cannot_write(self._shown, "it is a directory")

@@ -11,7 +11,7 @@ from rich.text import Text
 from stmota_client.escape import escape
 from stmota_protocol.api import Bridge, BridgeState
 
-COLUMNS = ("NAME", "ADDRESS", "FIRMWARE", "PROTOCOL", "STATE", "CHIP", "ID")
+COLUMNS = ("NAME", "ADDRESS", "FIRMWARE", "PROTOCOL", "SECURE", "STATE", "CHIP", "ID")
 STATE_STYLES = {
     BridgeState.IDLE: "green",
     BridgeState.BUSY: "yellow",
@@ -43,11 +43,12 @@ def bridges_table(bridges: list[Bridge]) -> Table:
             bridge.address,
             bridge.firmware or "-",
             bridge.protocol or "-",
+            bridge.secure.value if bridge.secure else "-",
             _state(bridge),
             bridge.chip or "-",
         )
         row = [Text(escape(cell)) for cell in (*cells, bridge.id or "-")]
-        row[4].stylize(style)
+        row[COLUMNS.index("STATE")].stylize(style)
         table.add_row(*row)
     return table
 

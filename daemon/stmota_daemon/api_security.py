@@ -11,7 +11,7 @@ from stmota_daemon.bridge_link import BridgeAddress
 from stmota_daemon.bridge_state import link_problem
 from stmota_daemon.bridge_task import BridgeTask
 from stmota_daemon.bridges import Bridges
-from stmota_daemon.link import LinkError
+from stmota_daemon.link import LinkError, SecuredElsewhere
 from stmota_daemon.renewals import Renewals
 from stmota_daemon.secure_talk import NotSecured
 from stmota_daemon.security import Security
@@ -53,7 +53,7 @@ class SecurityRoutes:
         try:
             asked = await self._security.fingerprint(_address(task), self._name)
         except LinkError as error:
-            raise _refusal(task, error) from error
+            raise self._refusal(task, error) from error
         return _key(asked.identity.unique_id.hex(), asked.fingerprint)
 
     async def _secure(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class SecurityRoutes:
             async with task.attention:
                 secured = await self._security.secure(address, self._name, asked.fingerprint)
         except LinkError as error:
-            raise _refusal(task, error) from error
+            raise self._refusal(task, error) from error
         task.connector.urge()
         return _key(secured.identity.unique_id.hex(), secured.fingerprint)
 
@@ -83,6 +83,16 @@ class SecurityRoutes:
         self._security.forget(self._secured_id(task))
         task.connector.urge()
         return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    def _refusal(self, task: BridgeTask, error: LinkError) -> Refused:
+        known = task.known
+        if isinstance(error, NotSecured):
+            message = f"the bridge {known.name} ({known.address}) is not secured: {error}"
+            return refused(ProblemCode.NOT_ALLOWED, message)
+        if isinstance(error, SecuredElsewhere) and self._security.wanted(known.place, known.id):
+            message = f"the bridge {known.name} is secured by this daemon already"
+            return refused(ProblemCode.USAGE, message, "without a fingerprint its certificate is renewed")
+        return Refused(link_problem(known.name, known.address, error))
 
     def _secured_id(self, task: BridgeTask) -> str:
         """Raises `Refused`."""
@@ -102,10 +112,3 @@ def _address(task: BridgeTask) -> BridgeAddress:
 
 def _key(unique_id: str, fingerprint: str) -> Response:
     return json_answer(BridgeKey(id=unique_id, fingerprint=fingerprint))
-
-
-def _refusal(task: BridgeTask, error: LinkError) -> Refused:
-    if isinstance(error, NotSecured):
-        message = f"the bridge {task.known.name} ({task.known.address}) is not secured: {error}"
-        return refused(ProblemCode.NOT_ALLOWED, message)
-    return Refused(link_problem(task.known.name, task.known.address, error))

@@ -106,7 +106,7 @@ def test_discover_lists_the_board_for_people_and_for_programs(flashed: RealLab) 
     table = flashed.stmota("discover", "--timeout", "0")
     header, row = table.out.splitlines()
     assert table.code == 0
-    assert header.split() == ["NAME", "ADDRESS", "FIRMWARE", "PROTOCOL", "STATE", "CHIP", "ID"]
+    assert header.split() == ["NAME", "ADDRESS", "FIRMWARE", "PROTOCOL", "SECURE", "STATE", "CHIP", "ID"]
     assert row.split()[0] == "lab"
     assert " idle " in row
     (bridge,) = flashed.stmota("discover", "--timeout", "0", "--json", "--quiet").json

@@ -7,7 +7,7 @@ import typer
 
 from stmota_client import screen
 from stmota_client.arguments import Common, WithJson, add_command, with_examples
-from stmota_client.commands import bridge_upkeep
+from stmota_client.commands import bridge_ca, bridge_upkeep
 from stmota_client.commands.bridge_secure import (
     ForgetArguments,
     SecureArguments,
@@ -71,7 +71,7 @@ class RemoveArguments(Common):
 
 
 def bridge() -> None:
-    """Add and remove bridges, set and update them; serve a serial port as one."""
+    """Add and remove bridges, set, update and secure them; serve a serial port as one."""
 
 
 def add(arguments: AddArguments) -> None:
@@ -146,6 +146,7 @@ def register(app: typer.Typer) -> None:
         forget_security,
         examples=("stmota bridge forget-security lab-esp32",),
     )
+    bridge_ca.register(group)
     app.add_typer(
         group, name="bridge", help=with_examples(bridge, ("stmota bridge add lab-esp32 192.168.1.20",))
     )
