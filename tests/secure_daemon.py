@@ -21,8 +21,8 @@ WITHIN_S = 30.0
 
 
 @asynccontextmanager
-async def served(bridge: SoftBridge) -> AsyncGenerator[NetworkPlace]:
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+async def served(bridge: SoftBridge, port: int = 0) -> AsyncGenerator[NetworkPlace]:
+    listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
     with trio.fail_after(WITHIN_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(bridge.serve, listeners)

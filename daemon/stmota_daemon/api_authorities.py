@@ -15,7 +15,6 @@ from stmota_daemon.api_error import Refused, refused
 from stmota_daemon.api_routes import Route, json_answer, json_body
 from stmota_daemon.authority import BadAuthority
 from stmota_daemon.authority_backup import BadBackup, backup, restored
-from stmota_daemon.bridges import Bridges
 from stmota_daemon.renewals import Renewals
 from stmota_daemon.security import Security
 from stmota_protocol.api import (
@@ -34,8 +33,7 @@ FIRST_PASS_S = 10.0
 class AuthorityRoutes:
     """Looking at the CAs, and changing them."""
 
-    def __init__(self, bridges: Bridges, security: Security, renewals: Renewals) -> None:
-        self._bridges = bridges
+    def __init__(self, security: Security, renewals: Renewals) -> None:
         self._security = security
         self._renewals = renewals
 
@@ -99,7 +97,7 @@ class AuthorityRoutes:
         return json_answer(self._all())
 
     def _all(self) -> list[CertificateAuthority]:
-        names = {task.known.id: task.known.name for task in self._bridges.tasks}
+        names = {unique_id: task.known.name for unique_id, task in self._renewals.tasks().items()}
         reasons = self._renewals.reasons()
         current = self._security.authorities.signs
         return [

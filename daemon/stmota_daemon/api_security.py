@@ -11,7 +11,7 @@ from stmota_daemon.bridge_link import BridgeAddress
 from stmota_daemon.bridge_state import link_problem
 from stmota_daemon.bridge_task import BridgeTask
 from stmota_daemon.bridges import Bridges
-from stmota_daemon.link import LinkError, SecuredElsewhere
+from stmota_daemon.link import LinkError, NotSecure, SecuredElsewhere
 from stmota_daemon.renewals import Renewals
 from stmota_daemon.secure_talk import NotSecured
 from stmota_daemon.security import Security
@@ -80,7 +80,15 @@ class SecurityRoutes:
 
     async def _forget(self, request: Request) -> Response:
         task = self._bridges.find(request.path_params["ref"])
-        self._security.forget(self._secured_id(task))
+        unique_id = self._secured_id(task)
+        if task.connector.is_there:
+            raise refused(
+                ProblemCode.USAGE,
+                f"the bridge {task.known.name} is in secure mode, and this daemon speaks to it",
+                "let it forget that first, at its console: insecure",
+                HTTPStatus.CONFLICT,
+            )
+        self._security.forget(unique_id)
         task.connector.urge()
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -96,7 +104,10 @@ class SecurityRoutes:
 
     def _secured_id(self, task: BridgeTask) -> str:
         """Raises `Refused`."""
+        trouble = task.connector.trouble
         wanted = self._security.wanted(task.known.place, task.known.id)
+        if wanted is None and isinstance(trouble, NotSecure):
+            wanted = trouble.claimed
         if wanted is None:
             raise refused(ProblemCode.USAGE, f"the bridge {task.known.name} is not secured by this daemon")
         return wanted

@@ -27,7 +27,7 @@ def secure_state(
 
     `is_announced`: what mDNS says of it, which what was found at the bridge itself is better than.
     """
-    if is_ours:
+    if is_ours or isinstance(trouble, NotSecure):
         return SecureState.OURS
     if isinstance(trouble, SecuredElsewhere):
         return SecureState.OTHERS

@@ -129,13 +129,14 @@ class BridgeTask(LinkOwner):
         known, link, trouble = self.known, self.connector.link, self.connector.trouble
         job = self._running
         round_trip_s = link.clock.round_trip_s if link else self.connector.round_trip_s
-        is_there = link is not None or (trouble is None and self.connector.has_answered)
         return Bridge(
             id=known.id,
             name=known.name,
             origins=known.origins,
             address=known.address,
-            state=bridge_state(is_there=is_there, trouble=trouble, job=job.kind if job else None),
+            state=bridge_state(
+                is_there=self.connector.is_there, trouble=trouble, job=job.kind if job else None
+            ),
             firmware=known.firmware,
             protocol=known.protocol,
             round_trip_ms=None if round_trip_s is None else round(round_trip_s * 1000, 3),

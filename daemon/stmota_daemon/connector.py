@@ -106,6 +106,11 @@ class Connector:
         self._away_since_s: float | None = None
         """When the trouble began; None while there is none."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a link, or the newest look found the bridge free."""
+        return self.link is not None or (self.trouble is None and self.has_answered)
+
     def urge(self) -> None:
         """There is news of the bridge, or somebody waits for it: try or look now."""
         self._urge.ring()

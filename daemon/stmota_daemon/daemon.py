@@ -150,7 +150,7 @@ class Daemon:
             *about.routes(),
             *BridgeRoutes(bridges, self._config_file).routes(),
             *SecurityRoutes(bridges, services.security, renewals, self._config.name).routes(),
-            *AuthorityRoutes(bridges, services.security, renewals).routes(),
+            *AuthorityRoutes(services.security, renewals).routes(),
             *FirmwareRoutes(services.firmware).routes(),
             *JobRoutes(services.jobs, bridges, services.firmware, services.traces).routes(),
             *EventRoutes(bridges, services.logs, services.events).routes(),

@@ -37,6 +37,11 @@ class LinkHeld(LinkError):
 class NotSecure(LinkError):
     """What answers is not the secured bridge, or speaks plain; nothing was said to it."""
 
+    def __init__(self, message: str, claimed: str | None = None) -> None:
+        self.claimed = claimed
+        """Id of the secured bridge, in hex, that what answers claims to be."""
+        super().__init__(message)
+
 
 class SecuredElsewhere(LinkError):
     """The bridge is in secure mode, and its certificate is of no CA of this daemon's."""

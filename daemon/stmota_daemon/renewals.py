@@ -20,8 +20,9 @@ from stmota_protocol.api import NetworkPlace
 
 logger = logging.getLogger(__name__)
 
-AGAIN_AFTER_S = 15.0
-"""Between two passes while bridges wait: one that is back has its certificate soon after."""
+AGAIN_AFTER_S = 3.0
+"""Between two passes while bridges wait: one that is back has its certificate soon after. Who is away costs
+nothing in a pass."""
 MOST_AT_ONCE = 16
 """Connections and signatures at a time, however many bridges there are."""
 NOT_KNOWN = "it is not there"
@@ -54,7 +55,7 @@ class Renewals:
 
     async def renew_all(self) -> None:
         """Try all that wait, once; a cancellation loses nothing."""
-        tasks = self._tasks()
+        tasks = self.tasks()
         async with trio.open_nursery() as nursery:
             for unique_id in self._waiting():
                 if self.waits_for(tasks.get(unique_id)) is None:
@@ -62,7 +63,7 @@ class Renewals:
 
     def reasons(self) -> dict[str, str]:
         """Return the ids, in hex, of the bridges that wait, and why each does."""
-        tasks = self._tasks()
+        tasks = self.tasks()
         return {
             one: self.waits_for(tasks.get(one)) or self._failures.get(one, "its turn")
             for one in self._waiting()
@@ -103,5 +104,7 @@ class Renewals:
             logger.warning("the CA cannot be used: %s", error)
             return set()
 
-    def _tasks(self) -> Mapping[str, BridgeTask]:
-        return {task.known.id: task for task in self._bridges.tasks if task.known.id is not None}
+    def tasks(self) -> Mapping[str, BridgeTask]:
+        """Return the bridges that are known now of those that are secured, by their ids in hex."""
+        found = ((self._security.wanted(one.known.place, one.known.id), one) for one in self._bridges.tasks)
+        return {unique_id: task for unique_id, task in found if unique_id is not None}

@@ -55,7 +55,7 @@ class Security:
             message = (
                 f"what answers claims to be the bridge {found}, which is secured, and speaks plain: {RESET}"
             )
-            raise NotSecure(message)
+            raise NotSecure(message, found)
         if wanted is not None and found != wanted:
             message = f"the bridge {found} answers with the certificate of {wanted}"
             raise NotSecure(message)

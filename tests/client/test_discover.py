@@ -39,15 +39,15 @@ def test_discover_prints_a_table(daemon: ScriptedDaemon, stmota: Stmota) -> None
         state=BridgeState.UNREACHABLE,
         problem=Problem(code=ProblemCode.UNREACHABLE, message="lab-2 (10.0.0.9:7820): connection refused"),
     )
-    daemon.on("GET", "/v1/bridges", answer([static, msgspec.structs.replace(LAB, chip="STM32F1 (410)")]))
+    daemon.on("GET", "/v1/bridges", answer([static, msgspec.structs.replace(LAB, chip="F1 (410)")]))
 
     ended = stmota("discover", "--timeout", "0")
 
     assert ended.code == 0
     assert [line.rstrip() for line in ended.out.splitlines()] == [
-        "NAME       ADDRESS            FIRMWARE    PROTOCOL  SECURE  STATE        CHIP           ID",
-        "lab-2      10.0.0.9:7820      -           -         -       unreachable  -              -",
-        "lab-esp32  192.168.1.20:7820  soft-0.1.0  1.0       plain   idle         STM32F1 (410)  0011223344556677",
+        "NAME       ADDRESS            FIRMWARE    PROTOCOL  SECURE  STATE        CHIP      ID",
+        "lab-2      10.0.0.9:7820      -           -         -       unreachable  -         -",
+        "lab-esp32  192.168.1.20:7820  soft-0.1.0  1.0       plain   idle         F1 (410)  0011223344556677",
     ]
     assert ended.err == "warning: lab-2 (10.0.0.9:7820): connection refused\n"
 
