@@ -2,9 +2,11 @@
 
 Everything happens in a temporary directory and on loopback. What is started is stopped, whatever happens.
 Exits with 0 when every step worked and the board itself says that it holds what was sent; 1 otherwise.
-An argument gives the bridge another name.
+An argument gives the bridge another name. `--through PROGRAM` makes the bridge that one, the C core with its
+virtual board: `make bridge`, then `python docs/demo.py --through bridge_firmware/host/build/stmota-bridge`.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -18,7 +20,7 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 IMAGE = Path("simulator/sample_firmware/sample_f103xb.bin")
@@ -56,7 +58,7 @@ class Stage:
     def start(self, *command: str) -> None:
         """Start a command in the background; what it prints is shown if the demo fails."""
         say(f"$ {shlex.join(command)} &")
-        with (self._directory / f"{len(self._background)}-{command[0]}.log").open("wb") as output:
+        with (self._directory / f"{len(self._background)}-{Path(command[0]).name}.log").open("wb") as output:
             # In a session of its own, so that Ctrl-C reaches only the demo, which stops it in order.
             process = self._spawn(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         self._background.append(process)
@@ -65,6 +67,12 @@ class Stage:
         """Run a command in sight of the user. Raises `DemoFailed` unless it exits with 0."""
         say(f"$ {shlex.join(command)}")
         wait_for(self._spawn(command), COMMAND_TIMEOUT_S, wanted=0)
+
+    def write(self, name: str, content: str) -> str:
+        """Write a file; returns its path."""
+        path = self._directory / name
+        path.write_text(content, encoding="utf-8")
+        return str(path)
 
     def follow(self, *command: str) -> None:
         """Run a command that would go on for ever, and press Ctrl-C after `FOLLOW_S`."""
@@ -192,10 +200,30 @@ def text_of(process: subprocess.Popen[bytes]) -> str:
     return shlex.join(map(str, process.args)) if isinstance(process.args, tuple) else str(process.args)
 
 
-def show(stage: Stage, bridge: str) -> None:
-    """The demo itself. Raises `DemoFailed`."""
+def start_bridge(stage: Stage, bridge: str) -> None:
+    """Start a virtual board and its bridge, the daemon, and leave it to mDNS that they find each other."""
     stage.start("stmota", "sim", "bridge", "--name", bridge, "--chip", "F103xB", "--listen", "127.0.0.1:0")
     stage.start("stmotad", "--mdns-interface", "127.0.0.1")  # sees no real bridge of the local network
+
+
+def start_program(stage: Stage, bridge: str, program: str) -> None:
+    """The same with the C core's program, which announces nothing: the daemon is told where it is."""
+    board = stage.write(
+        "board.txt", stage.read(sys.executable, "-m", "stmota_simulator.board_file", "F103xB")
+    )
+    stage.start(program, "--name", bridge, "--board", board, "--listen", "127.0.0.1:0")
+    stage.start("stmotad", "--mdns-interface", "127.0.0.1")
+    stage.wait_until("the bridge listens", lambda: listening_on(stage) is not None)
+    stage.wait_until("the daemon answers", lambda: discovered(stage) is not None)
+    stage.run("stmota", "bridge", "add", bridge, listening_on(stage) or "")
+
+
+def show(stage: Stage, bridge: str, program: str | None) -> None:
+    """The demo itself. Raises `DemoFailed`."""
+    if program is None:
+        start_bridge(stage, bridge)
+    else:
+        start_program(stage, bridge, program)
     stage.wait_until(f"the daemon finds {bridge}", lambda: finds(stage, bridge))
     stage.run("stmota", "discover", "--timeout", "1")
     stage.run("stmota", "flash", "--bridge", bridge, str(IMAGE))
@@ -210,21 +238,32 @@ def finds(stage: Stage, bridge: str) -> bool:
 
     Raises `DemoFailed` when it is somebody else's: another's board is not to be flashed.
     """
-    listening = re.search(r"listening on (\S+)", stage.background_output())
-    try:
-        found = json.loads(stage.read("stmota", "discover", "--no-autostart", "--json", "--timeout", "0"))
-    except DemoFailed:
-        return False
-    ours = [one for one in found if one["name"] == bridge]
+    listening = listening_on(stage)
+    ours = [one for one in discovered(stage) or [] if one["name"] == bridge]
     if listening is None or not ours:
         return False
-    if any(one["address"] != listening[1] for one in ours):
+    if any(one["address"] != listening for one in ours):
         message = f"another bridge on this machine is called {bridge}: stop it, or `python docs/demo.py NAME`"
         raise DemoFailed(message)
     if ours[0]["state"] == "held":
         message = f"another daemon on this machine ({ours[0]['holder']}) holds {bridge}: `stmota daemon stop`"
         raise DemoFailed(message)
     return bool(ours[0]["state"] == "idle")
+
+
+def listening_on(stage: Stage) -> str | None:
+    """Where the bridge listens, once it said so."""
+    said = re.search(r"listening on (\S+)", stage.background_output())
+    return said[1] if said else None
+
+
+def discovered(stage: Stage) -> list[dict[str, Any]] | None:
+    """The bridges that the daemon knows; None while it does not answer."""
+    try:
+        found = stage.read("stmota", "discover", "--no-autostart", "--json", "--timeout", "0")
+    except DemoFailed:
+        return None
+    return list(json.loads(found))
 
 
 def check_log(stage: Stage, bridge: str) -> None:
@@ -240,13 +279,17 @@ def check_log(stage: Stage, bridge: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Play the demo; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="demo")
+    parser.add_argument("bridge", nargs="?", default=BRIDGE, help="what to call it")
+    parser.add_argument("--through", metavar="PROGRAM", help="a built stmota-bridge to flash through")
+    options = parser.parse_args(arguments)
     began = time.monotonic()
     for number in INTERRUPTIONS:
         signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="stmota-demo-") as directory:
         stage = Stage(Path(directory))
         try:
-            show(stage, *(arguments or [BRIDGE]))
+            show(stage, options.bridge, options.through)
         except DemoFailed as failure:
             print(f"{stage.background_output()}demo failed: {failure}", file=sys.stderr)
             return 1

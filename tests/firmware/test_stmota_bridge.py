@@ -1,6 +1,10 @@
 """`stmota-bridge`, the C core as a program: a board is flashed through it, and what it says to people."""
 
+import os
+import re
 import subprocess
+import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from real_lab import RealLab, real_lab
-from sample_images import boot_output, make_image
+from sample_images import SAMPLE_FIRMWARE, boot_output, make_image
 from stmota_simulator.board_file import board_lines
 from stmota_simulator.boards import make_board
 
+DEMO = Path(__file__).parents[2] / "docs" / "demo.py"
 F103_FLASH = 128 * 1024
 IMAGE = make_image(2048, text="through C")
 BOOT_LINES = boot_output(IMAGE, "through C", F103_FLASH).decode().splitlines()
@@ -57,6 +62,25 @@ def test_a_board_is_flashed_through_the_c_bridge_like_through_any_other(program:
         assert "verified, started, seen: " in ended.out
         follower = lab.start("logs", "-b", "lab", "-f")
         follower.wait_for_out(f"{BOOT_LINES[1]}\n")
+
+
+def test_the_whole_of_the_demo_goes_through_the_c_bridge(stmota_bridge: Path) -> None:
+    """As docs/demo.py plays it: a real image, verified, started, and what the board says of it followed."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as place:  # a short name, for the sockets in it
+        ended = subprocess.run(
+            [sys.executable, DEMO, "demo-c", "--through", str(stmota_bridge)],
+            env=os.environ | {"TMPDIR": place},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert list(Path(place).iterdir()) == []
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    size = SAMPLE_FIRMWARE.stat().st_size
+    flashed = rf"^demo-c: sample_f103xb\.bin: {size} bytes .* verified, started"
+    assert re.search(flashed, ended.stdout, re.MULTILINE)
+    assert re.search(r"^20\S+ up [0-9]+ s$", ended.stdout, re.MULTILINE)
+    assert "The board holds what was sent: CRC-32 0x" in ended.stdout
 
 
 @pytest.mark.parametrize(("chip", "baud"), [("G431", 921_600), ("F103xB", 115_200)])
