@@ -10,7 +10,7 @@ from stmota_daemon.pace import Meter, Pace
 from stmota_daemon.recovery import Recovery
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Report, WorkFailed
-from stmota_protocol import an3155
+from stmota_protocol import an3155, an3155_batches
 from stmota_protocol.api import Phase, Problem, ProblemCode
 from stmota_protocol.steps import Result
 
@@ -51,13 +51,13 @@ class Asking:
             except (Trouble, LinkLost) as trouble:
                 await self._recover(trouble)
 
-    def _replies(self, packed: an3155.Packed, result: Result) -> list[tuple[an3155.Command, bytes]]:
+    def _replies(self, packed: an3155_batches.Packed, result: Result) -> list[tuple[an3155.Command, bytes]]:
         """Raises `Trouble` for replies that were garbled: most have no checksum of their own."""
         if result.errors:
             raise Trouble(packed.commands[0], packed.commands[0].reply_step, result)
         return list(zip(packed.commands, packed.replies(result), strict=True))
 
-    def _count(self, meter: Meter, packed: an3155.Packed, result: Result, done: int) -> int:
+    def _count(self, meter: Meter, packed: an3155_batches.Packed, result: Result, done: int) -> int:
         self._recovery.progressed()
         length = sum(command.length for command in packed.commands)
         is_read = packed.commands[0].code is an3155.Code.READ_MEMORY

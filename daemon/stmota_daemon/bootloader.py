@@ -33,7 +33,7 @@ from stmota_daemon.other_dialect import chip_of_other_dialect, refused
 from stmota_daemon.rates import Rates
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Board, Report, WorkFailed
-from stmota_protocol import an3155
+from stmota_protocol import an3155, an3155_batches
 from stmota_protocol.api import Problem
 from stmota_protocol.chips.defects import DefectKind
 from stmota_protocol.chips.traits import Traits, traits
@@ -239,7 +239,7 @@ class Bootloader:
         Raises `Trouble`, after which only commands that do no harm when misread may follow (a NACK leaves
         the ROM idle, AN3155 §3), or `LinkLost`.
         """
-        packed = an3155.packed(command)
+        packed = an3155_batches.packed(command)
         self._has_read |= command.code is an3155.Code.READ_MEMORY
         result = await self._usable_run().execute(packed.batch)
         _, trouble = self._judged(packed, result)
@@ -251,7 +251,7 @@ class Bootloader:
 
     async def stream(
         self, commands: Iterable[an3155.Command], most_ahead_us: int | None = None
-    ) -> AsyncGenerator[tuple[an3155.Packed, Result], None]:
+    ) -> AsyncGenerator[tuple[an3155_batches.Packed, Result], None]:
         """Run many commands, sent ahead to the edge as far as the credit goes; yield each batch when done.
 
         `most_ahead_us`: blocks of no more wire time than that are sent ahead, as they may turn out idle.
@@ -260,15 +260,15 @@ class Bootloader:
         """
         credit = self.link.identity.credit
         most_bytes = min(self.link.identity.max_batch, credit // 4)  # one in hand, one ready, two on the way
-        most_blocks = an3155.blocks_per_batch(self.settings, most_bytes)
+        most_blocks = an3155_batches.blocks_per_batch(self.settings, most_bytes)
         most_batches = None
         if most_ahead_us is not None:
             most_batches = 3  # one in hand, one ready, one on the way
             few = most_ahead_us // (most_batches * self.settings.wire_time_us(an3155.MAX_BLOCK))
             most_blocks = max(1, min(most_blocks, few))
         run = self._usable_run()
-        waiting: deque[an3155.Packed] = deque()
-        for packed in chain(an3155.pack(commands, most_blocks), (None,)):
+        waiting: deque[an3155_batches.Packed] = deque()
+        for packed in chain(an3155_batches.pack(commands, most_blocks), (None,)):
             while waiting and (
                 packed is None or len(waiting) == most_batches or not run.has_room_for(packed.batch)
             ):
@@ -289,7 +289,9 @@ class Bootloader:
             return self._open_run(self.link)
         return self._run
 
-    def _judged(self, packed: an3155.Packed, result: Result) -> tuple[an3155.Packed, Trouble | None]:
+    def _judged(
+        self, packed: an3155_batches.Packed, result: Result
+    ) -> tuple[an3155_batches.Packed, Trouble | None]:
         """The commands of a batch that were done, and what went wrong with the next."""
         if result.is_done:
             return packed, None
@@ -297,7 +299,7 @@ class Bootloader:
         check_edge(result, self.settings)
         index, step = packed.locate(result.failed_step or 0)
         self._is_amid_erase = packed.commands[index].code in _TAKES_UNITS
-        return an3155.packed(*packed.commands[:index]), Trouble(packed.commands[index], step, result)
+        return an3155_batches.packed(*packed.commands[:index]), Trouble(packed.commands[index], step, result)
 
     async def settle(self) -> None:
         """After a NACK: drop a second one that some ROMs send (protocol.md §6: F05x, F2, F40x, L1)."""

@@ -19,7 +19,7 @@ from stmota_daemon.entry import (
 )
 from stmota_daemon.link import Link, LinkLost, Run
 from stmota_daemon.work import Report, WorkFailed
-from stmota_protocol import an3155
+from stmota_protocol import an3155, an3155_batches
 from stmota_protocol.answers import what_came
 from stmota_protocol.api import Problem, ProblemCode
 from stmota_protocol.chips import Chip, chip_by_product_id
@@ -173,7 +173,7 @@ class Examination:
 
     async def _command(self, command: an3155.Command) -> bytes | None:
         """Run a command; None when it failed, which is kept."""
-        packed = an3155.packed(command)
+        packed = an3155_batches.packed(command)
         result = await self._execute(packed.batch.steps)
         if result.is_done and not result.errors:
             return packed.replies(result)[0]

@@ -16,20 +16,20 @@ from stmota_daemon.difference import Difference, difference
 from stmota_daemon.erase_command import erase_units
 from stmota_daemon.link import LinkLost
 from stmota_daemon.pace import Meter, Pace
+from stmota_daemon.recovery_count import RecoveryCount
 from stmota_daemon.target import Target
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import Report, WorkFailed
 from stmota_protocol import an3155
-from stmota_protocol.api import Phase, Problem, ProblemCode
+from stmota_protocol.api import Phase
 from stmota_protocol.chips.layout import EraseUnit
 from stmota_protocol.plan import Block, FlashPlan
 
-FRUITLESS_RECOVERIES = 3
-"""Recoveries in a row that bring nothing done: the fourth trouble asks for a lower baud, or ends the job."""
 REWRITES_ON_A_BAD_LINE = 4
 """Of one erase unit; on a good line there is one, as only the chip can be to blame."""
-MOST_RECOVERIES = 100
-"""At one baud; a line so bad at the lowest needs a person."""
+AFTER_LOST_LINKS = (
+    "look at the bridge's Wi-Fi or supply, then flash again: the board boots nothing until then"
+)
 
 
 class Programming:
@@ -45,7 +45,7 @@ class Programming:
         *,
         verify: bool,
     ) -> None:
-        self.recoveries = 0
+        self._recoveries = RecoveryCount(bootloader, report, job="flash", remedy=AFTER_LOST_LINKS)
         self.pace = pace
         self._bootloader = bootloader
         self._report = report
@@ -66,9 +66,12 @@ class Programming:
         self._in_flight: dict[int, Block] = {}  # writes by address: sent ahead, not yet acknowledged
         self._doubtful: list[Block] = []  # read back, and not what was written
         self._redone: Counter[EraseUnit] = Counter()
-        self._fruitless = 0
-        self._at_this_rate = 0
         self._current_meter: Meter | None = None
+
+    @property
+    def recoveries(self) -> int:
+        """Times that trouble on the wire had to be mended."""
+        return self._recoveries.total
 
     async def run(self) -> None:
         """Do all of it. Raises `WorkFailed`."""
@@ -147,7 +150,7 @@ class Programming:
                     self._verified(block)
             case _:
                 self._erase_left -= sum(unit.size for unit in self._to_erase.popleft())
-        self._fruitless = 0
+        self._recoveries.progressed()
 
     @cached_property
     def _blocks_to_verify(self) -> dict[int, Block]:
@@ -246,7 +249,9 @@ class Programming:
         """Reset, sync, and find out what became of the blocks in doubt. Raises `WorkFailed` at the bound."""
         pending: Trouble | LinkLost | None = trouble
         while pending is not None:
-            self._count_recovery(pending)
+            if isinstance(pending, Trouble):
+                self._forget_skipped(pending)
+            self._recoveries.add(pending)
             self._report.note(f"{_text_of(pending)}; resetting the chip and going on", warning=True)
             self._report.phase(Phase.RECOVER, 0, "resetting the chip and reading back what is in doubt")
             self.pace.interrupted()
@@ -258,20 +263,6 @@ class Programming:
                 pending = None
             except (Trouble, LinkLost) as again:
                 pending = again
-
-    def _count_recovery(self, trouble: Trouble | LinkLost) -> None:
-        self.recoveries += 1
-        self._at_this_rate += 1
-        if isinstance(trouble, Trouble):
-            self._fruitless += 1
-            self._forget_skipped(trouble)
-        if self._fruitless <= FRUITLESS_RECOVERIES and self._at_this_rate <= MOST_RECOVERIES:
-            return
-        if isinstance(trouble, LinkLost) or not self._bootloader.step_down():
-            raise WorkFailed(_given_up(trouble, self.recoveries)) from trouble
-        baud = self._bootloader.settings.baud
-        self._report.note(f"{trouble}, too often: going on at {baud} baud", warning=True)
-        self._fruitless = self._at_this_rate = 0
 
     def _forget_skipped(self, trouble: Trouble) -> None:
         """Keep only a failed write in doubt: what was behind it was skipped by the edge."""
@@ -305,13 +296,3 @@ def _text_of(trouble: Trouble | LinkLost) -> str:
     if isinstance(trouble, Trouble):
         return str(trouble)
     return f"the link to the bridge was lost{f' ({trouble})' if str(trouble) else ''}; waiting for it"
-
-
-def _given_up(trouble: Trouble | LinkLost, recoveries: int) -> Problem:
-    if isinstance(trouble, Trouble):
-        return trouble.problem()
-    return Problem(
-        code=ProblemCode.UNREACHABLE,
-        message=f"the link to the bridge was lost {recoveries} times in this flash",
-        remedy="look at the bridge's Wi-Fi or supply, then flash again: the board boots nothing until then",
-    )

@@ -10,9 +10,10 @@ from real_lab import RealLab, real_lab
 
 @pytest.fixture
 def alone_on_mdns(pytestconfig: pytest.Config) -> Iterator[None]:
-    """For a test whose daemon browses: it takes every bridge announced on this machine, others' too.
+    """For a test whose daemon browses: it looks at every bridge announced on this machine, others' too.
 
-    Such tests run one at a time, in whatever worker.
+    A look disturbs nobody, but another test's bridges come and go, and are among those that are known. So
+    such tests run one at a time, in whatever worker.
     """
     folder = pytestconfig.cache.mkdir("stmota")
     with (folder / "mdns.lock").open("w") as lock:

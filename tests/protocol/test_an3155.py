@@ -2,7 +2,7 @@
 
 import pytest
 
-from stmota_protocol import an3155
+from stmota_protocol import an3155, an3155_batches
 from stmota_protocol.an3155 import Command
 from stmota_protocol.steps import (
     Arrival,
@@ -122,7 +122,7 @@ def test_get_id_gives_the_product_id_of_both_dialects() -> None:
 
 def test_a_failed_step_is_located_in_its_command() -> None:
     commands = [an3155.write_memory(0x08000000 + 256 * i, bytes(256), 1) for i in range(3)]
-    packed = an3155.packed(*commands)
+    packed = an3155_batches.packed(*commands)
     assert packed.locate(0) == (0, 0)
     assert packed.locate(5) == (0, 5)
     assert packed.locate(9) == (1, 3)
@@ -131,7 +131,9 @@ def test_a_failed_step_is_located_in_its_command() -> None:
 
 
 def test_each_command_finds_its_own_reply() -> None:
-    packed = an3155.packed(an3155.read_memory(0, 2, ROM), an3155.get_id(), an3155.read_memory(8, 1, ROM))
+    packed = an3155_batches.packed(
+        an3155.read_memory(0, 2, ROM), an3155.get_id(), an3155.read_memory(8, 1, ROM)
+    )
     outputs = (Output(6, b"ab"), Output(9, b"\x01\x04\x10\x79"), Output(16, b"c"))
     result = Result(Outcome.DONE, outputs=outputs, arrivals=(Arrival(1, 100),))
     assert packed.replies(result) == (b"ab", b"\x01\x04\x10\x79", b"c")
@@ -142,29 +144,29 @@ def test_each_command_finds_its_own_reply() -> None:
 def test_pack_keeps_the_order_and_fills_batches_of_one_kind() -> None:
     writes = [an3155.write_memory(256 * i, bytes(256), 1) for i in range(20)]
     reads = [an3155.read_memory(256 * i, 256, ROM) for i in range(3)]
-    packed = list(an3155.pack([*writes, *reads], 8))
+    packed = list(an3155_batches.pack([*writes, *reads], 8))
     assert [len(one.commands) for one in packed] == [8, 8, 4, 3]
     assert [command for one in packed for command in one.commands] == [*writes, *reads]
     erases = [an3155.erase(an3155.Code.ERASE, (page,), 1, 0, 1024) for page in (1, 2)]
-    assert [len(one.commands) for one in an3155.pack(erases, 8)] == [1, 1]
+    assert [len(one.commands) for one in an3155_batches.pack(erases, 8)] == [1, 1]
 
 
 @pytest.mark.parametrize("most_bytes", [1, 1024, 4096, 8192, 16384])
 @pytest.mark.parametrize("baud", [1200, 115_200, 921_600])
 def test_a_batch_of_whole_blocks_keeps_to_its_bytes_and_its_time(most_bytes: int, baud: int) -> None:
     settings = an3155.rom_uart(baud)
-    most_blocks = an3155.blocks_per_batch(settings, most_bytes)
-    writes = an3155.packed(*[an3155.write_memory(0, bytes(256), 1)] * most_blocks)
-    reads = an3155.packed(*[an3155.read_memory(0, 256, settings)] * most_blocks)
+    most_blocks = an3155_batches.blocks_per_batch(settings, most_bytes)
+    writes = an3155_batches.packed(*[an3155.write_memory(0, bytes(256), 1)] * most_blocks)
+    reads = an3155_batches.packed(*[an3155.read_memory(0, 256, settings)] * most_blocks)
     assert most_blocks == 1 or max(charge(writes.batch), charge(reads.batch)) <= most_bytes
-    assert most_blocks == 1 or settings.wire_time_us(256 * most_blocks) <= an3155.BATCH_WIRE_US
+    assert most_blocks == 1 or settings.wire_time_us(256 * most_blocks) <= an3155_batches.BATCH_WIRE_US
 
 
 def test_pack_mixes_no_kinds_and_leaves_each_erase_alone() -> None:
     erases = [an3155.erase(0x44, [number], 1, 0, 0) for number in range(2)]
     writes = [an3155.write_memory(256 * i, bytes(256), 1) for i in range(2)]
     reads = [an3155.read_memory(0, 256, ROM) for _ in range(2)]
-    found = list(an3155.pack([*erases, *writes, *reads], 1 << 20))
+    found = list(an3155_batches.pack([*erases, *writes, *reads], 1 << 20))
     assert [packed.commands for packed in found] == [(erases[0],), (erases[1],), tuple(writes), tuple(reads)]
 
 
