@@ -185,11 +185,11 @@ async def results(peer: Peer, count: int) -> list[Result]:
     return found
 
 
-async def console(peer: Peer, length: int) -> list[Console]:
-    """Console of so many bytes, acknowledged; without holes."""
+async def console(peer: Peer, length: int, *, acknowledged: bool = True) -> list[Console]:
+    """Console of so many bytes, without holes."""
     found: list[Console] = []
     while sum(len(one.data) for one in found) < length:
-        message = await heard(peer)
+        message = await (heard(peer) if acknowledged else peer.receive())
         assert isinstance(message, Console)
         assert not found or message.position == found[-1].position + len(found[-1].data)
         found.append(message)

@@ -6,6 +6,9 @@ import trio
 from bridge_bench import Bench, console
 from stmota_protocol.messages import CloseReason, Console, ConsoleAck, ConsoleGap, Welcome
 
+FRAME_SPAN_US = 20_000
+NEAR_US = 1000
+"""R49: how near a time is."""
 MORE = 3000
 """Bytes that the ring cannot keep."""
 
@@ -100,3 +103,47 @@ async def test_no_more_than_a_ring_is_sent_without_an_acknowledgement(
             assert isinstance(message, Console | ConsoleGap)
             got += len(message.data) if isinstance(message, Console) else 0
     assert 0 < got <= ring
+
+
+@pytest.mark.rule("R47", "R48")
+async def test_what_was_read_but_not_acknowledged_comes_again_and_what_was_is_a_gap(bench: Bench) -> None:
+    base = (await bench.look()).console_next
+    peer = await bench.controller()
+    bench.says(b"0123456789")
+    said = b"".join(one.data for one in await console(peer, 10, acknowledged=False))
+    again = peer
+    for _ in range(2):
+        again = await bench.peer()
+        assert isinstance(await bench.hello(again, console_from=base), Welcome)
+        messages = await console(again, 10, acknowledged=False)
+        assert (messages[0].position, b"".join(one.data for one in messages)) == (base, said)
+    await again.send(ConsoleAck(base + 4))
+    while (await bench.look()).console_oldest < base + 4:
+        pass
+    late = await bench.peer()
+    assert isinstance(await bench.hello(late, console_from=base), Welcome)
+    gap = await late.receive()
+    assert gap == ConsoleGap(base, 4)
+    messages = await console(late, 6)
+    assert (messages[0].position, b"".join(one.data for one in messages)) == (base + 4, b"456789")
+
+
+@pytest.mark.rule("R49")
+async def test_bytes_that_came_apart_are_apart_and_have_their_own_times(bench: Bench) -> None:
+    """By the bridge's clock, between a look before it was sent and the look that knew of it."""
+    base = (await bench.look()).console_next
+    spans: list[tuple[int, int]] = []
+    for count in (1, 2):
+        before = await bench.look()
+        bench.says(b"x")
+        while (after := await bench.look()).console_next < base + count:
+            pass
+        spans.append((before.now_us, after.now_us))
+        while (await bench.look()).now_us < after.now_us + FRAME_SPAN_US:
+            pass
+    peer = await bench.peer()
+    assert isinstance(await bench.hello(peer, console_from=base), Welcome)
+    messages = await console(peer, 2)
+    assert [one.data for one in messages] == [b"x", b"x"]
+    for message, (from_us, to_us) in zip(messages, spans, strict=True):
+        assert from_us - NEAR_US <= message.at_us <= to_us + NEAR_US
