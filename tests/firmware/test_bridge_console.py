@@ -158,7 +158,7 @@ def test_a_password_can_be_taken_away(console: Console) -> None:
         ("set console 115200 8X1", "console: write baud"),
         ("set port 65536", "port: write a number from 1 to 65535"),
         ("set net_update maybe", "net_update: write yes or no"),
-        ("set name", "name: how the bridge is found: 1 to 64 characters"),
+        ("set name", "name: how the bridge is found: 1 to 63 bytes that can be printed"),
         ("set ssid " + "s" * 33, "ssid: the Wi-Fi network: up to 32 characters"),
         ("set password 1234567", "password: a Wi-Fi password has 8 characters at least"),
         ("set colour blue", "there is no setting colour"),

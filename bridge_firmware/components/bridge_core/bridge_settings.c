@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_NAME (BRIDGE_MAX_NAME - 1U) /* DNS's longest label: mDNS announces it (R55) */
+
 typedef enum {
     KIND_NAME,
     KIND_SSID,
@@ -27,7 +29,7 @@ typedef struct {
 #define WIRE_HELP(what) what ": a GPIO's number, with ! before it if something between inverts, or none"
 
 static const field_t s_fields[] = {
-    {"name", KIND_NAME, 0, TEXT(name, BRIDGE_MAX_NAME), "how the bridge is found: 1 to 64 characters"},
+    {"name", KIND_NAME, 0, TEXT(name, MOST_NAME), "how the bridge is found: 1 to 63 bytes that can be printed"},
     {"ssid", KIND_SSID, 0, TEXT(ssid, BRIDGE_MAX_SSID), "the Wi-Fi network: up to 32 characters"},
     {"password", KIND_PASSWORD, 0, TEXT(password, BRIDGE_MAX_PASSWORD),
      "the Wi-Fi password: 8 to 64 characters, or empty; never shown"},
@@ -122,6 +124,11 @@ static bridge_error_t set_text(bridge_settings_t *settings, const field_t *field
     }
     if (field->kind == KIND_NAME && !bridge_is_utf8(bridge_span_of(value))) {
         return wrong(trouble, field->key, "this is not UTF-8");
+    }
+    for (size_t i = 0; field->kind == KIND_NAME && i < length; i++) {
+        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7F) { /* ASCII's control characters */
+            return wrong(trouble, field->key, field->help);
+        }
     }
     memcpy((char *)settings + field->offset, value, length + 1);
     return BRIDGE_OK;
