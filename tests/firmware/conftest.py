@@ -75,19 +75,26 @@ def plain_stmota_bridge(build: Build) -> Path:
 @pytest.fixture(scope="session")
 def has_mbedtls() -> bool:
     """Whether programs can be linked with mbedTLS."""
-    command = ["cc", "-x", "c", "-", *MBEDTLS, "-o", os.devnull]
+    command = ["cc", "-x", "c", "-", "-x", "none", *MBEDTLS, "-o", os.devnull]
     source = "#include <mbedtls/ssl.h>\nint main(void) { mbedtls_ssl_init(0); }\n"
     return subprocess.run(command, input=source, text=True, capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="session")
-def securable_stmota_bridge(stmota_bridge: Path, has_mbedtls: bool) -> Path:
-    """The C bridge with secure mode; skip or fail the test where there is none."""
+def mbedtls(has_mbedtls: bool) -> Sequence[str]:
+    """What the compiler is told of mbedTLS; skip or fail the test where that is not there."""
     if has_mbedtls:
-        return stmota_bridge
+        return MBEDTLS
     if os.environ.get("CI"):
         pytest.fail("mbedTLS is not installed; CI must have it (.ci/run)", pytrace=False)
     pytest.skip("mbedTLS is not installed (Debian: libmbedtls-dev)")
+
+
+@pytest.fixture(scope="session")
+def securable_stmota_bridge(stmota_bridge: Path, mbedtls: Sequence[str]) -> Path:
+    """The C bridge with secure mode."""
+    assert mbedtls
+    return stmota_bridge
 
 
 def compile_core(library: Path, flags: Sequence[str]) -> None:

@@ -16,9 +16,14 @@ AT_A_FAKE_KERNEL = (
     HOST_TEST / "check_main.c",
     *(HOST / name for name in ("host_port.c", "host_tty.c", "host_uart.c")),
 )
+AT_THE_DOOR = (
+    HOST_TEST / "check_main.c",
+    *sorted((HOST_TEST.parent / "components" / "bridge_secure").glob("*.c")),
+)
 TEST = re.compile(r"^TEST\((\w+), \"[R0-9 ]*\"\)", re.MULTILINE)
 PROGRAMS = {
     "test_connections": AT_THE_FAKE_PORT,
+    "test_door": AT_THE_DOOR,
     "test_engine": AT_THE_FAKE_PORT,
     "test_ring": AT_THE_FAKE_PORT,
     "test_security": AT_THE_FAKE_PORT,
@@ -32,8 +37,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("program", "name"), CASES, ids=[f"{program}-{name}" for program, name in CASES])
-def test_in_c(program: str, name: str, build: Callable[..., Path]) -> None:
-    built = build(program, HOST_TEST / f"{program}.c", *PROGRAMS[program])
+def test_in_c(program: str, name: str, build: Callable[..., Path], request: pytest.FixtureRequest) -> None:
+    at_the_door = PROGRAMS[program] is AT_THE_DOOR
+    libraries = request.getfixturevalue("mbedtls") if at_the_door else ()
+    built = build(program, HOST_TEST / f"{program}.c", *PROGRAMS[program], libraries=libraries)
     finished = subprocess.run([built, name], check=False, capture_output=True, text=True)
     assert (finished.returncode, finished.stderr) == (0, "")
 

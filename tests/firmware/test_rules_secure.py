@@ -4,6 +4,7 @@ Bridges of their own, since securing one is for good; a bridge that is named (--
 """
 
 import contextlib
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -13,9 +14,9 @@ import trio
 
 from bridge_bench import Bench, new_id, results
 from bridge_peer import Peer
-from securable_bridges import Securable, new_request, server_credential, wrong_names
+from securable_bridges import Lab, Securable, new_request, server_credential, wrong_names
 from stmota_daemon.authority import Authority, fingerprint_of
-from stmota_edge.tls import NotTrusted, TlsStream, bridge_uri, tls_context
+from stmota_edge.tls import NotTrusted, TlsStream, bridge_uri, handshake, tls_context
 from stmota_protocol.frames import PREAMBLE
 from stmota_protocol.limits import MAX_TLS_DATA
 from stmota_protocol.messages import (
@@ -28,7 +29,7 @@ from stmota_protocol.messages import (
     Welcome,
 )
 from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall, SecureRequest
-from stmota_protocol.steps import Batch, Unclaimed, Wait
+from stmota_protocol.steps import Batch, Receive, Send, Unclaimed, Wait
 from stmota_protocol.upkeep import NetworkRights
 
 PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
@@ -43,6 +44,7 @@ CLIENT_HELLO_OF_TLS_1_1 = bytes.fromhex(
     + "0014 000a 0006 0004 0017 0018 000b 0002 0100 000d 0000"  # P-256 and P-384; uncompressed; no more
 )
 ALERT, FATAL, PROTOCOL_VERSION = 21, 2, 70  # RFC 8446, 6
+PARTS, PART_BYTES = 12, 4000  # results of three quarters of the credit
 
 
 @pytest.fixture(params=["c", "python"])
@@ -342,3 +344,32 @@ async def test_the_window_of_the_console_lets_a_bridge_be_secured(bridge_kind: S
         assert (await controller.closing()).reason is CloseReason.SHUTDOWN
         assert lab.kept == []
         await lab.secure()
+
+
+@pytest.mark.rule("R73", "R44")
+async def test_what_a_slow_reader_gets_inside_tls_is_whole(bridge_kind: Securable) -> None:
+    async with bridge_kind.running() as lab:
+        await lab.secure()
+        with trio.socket.socket() as narrow:
+            narrow.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 1)
+            await narrow.connect((lab.host, lab.port))
+            context = tls_context(lab.authority.client_file, is_server=False)
+            peer = Peer(await handshake(trio.SocketStream(narrow), context, is_server=False))
+            assert isinstance(await peer.hello(new_id()), Welcome)
+            data = bytes(number % 251 for number in range(PARTS * PART_BYTES))
+            part = Batch((Send(b"?"), Receive(PART_BYTES, 30_000_000)))
+            batches = [BatchRequest(1, number, part) for number in range(PARTS)]
+            await peer.send(BeginRun(1, Unclaimed.RESIDUE), *batches)
+            for at in range(0, len(data), PART_BYTES):
+                await lab.hears(1)
+                await said_slowly(lab, data[at : at + PART_BYTES])
+            heard = [result.outputs[0].data for result in await results(peer, PARTS)]
+            assert b"".join(heard) == data
+
+
+async def said_slowly(lab: Lab, data: bytes) -> None:
+    """The target says it, as far as its line takes it."""
+    while data:
+        await trio.lowlevel.wait_writable(lab.far)
+        with contextlib.suppress(BlockingIOError):
+            data = data[os.write(lab.far, data[:1024]) :]

@@ -96,7 +96,8 @@ typedef struct {
 bridge_error_t bridge_port_accept(bridge_port_t *port, size_t waiting, bridge_arrival_t *arrived, uint64_t *wake_us);
 /* [network] BRIDGE_ERR_CLOSED when the peer has closed or the connection broke. */
 bridge_error_t bridge_port_receive(bridge_port_t *port, int sock, uint8_t *data, size_t capacity, size_t *got);
-/* [network] May take fewer: then the task is woken when there is room. BRIDGE_ERR_CLOSED. */
+/* [network] May take fewer: then the task is woken when there is room, and the rest stands at the front of the next call, which
+ * may have more behind it, not less. BRIDGE_ERR_CLOSED. */
 bridge_error_t bridge_port_send(bridge_port_t *port, int sock, bridge_span_t data, size_t *sent);
 /* [network] Say that nothing more will be sent. */
 void bridge_port_finish(bridge_port_t *port, int sock);
