@@ -14,7 +14,9 @@ import trio
 from bridge_bench import Bench, bench_of
 from bridge_process import Running, real_bridge, running_board, running_bridge
 from simulated_chips import board_of
+from stmota_protocol.steps import UartSettings
 from stmota_simulator.board_file import board_lines
+from virtual_twins import BAUDS, Both, InC
 
 FIRMWARE = Path(__file__).parents[2] / "bridge_firmware"
 CORE = FIRMWARE / "components" / "bridge_core"
@@ -191,6 +193,35 @@ async def answering(bench: Bench, nursery: trio.Nursery) -> Bench:
     """Its target says ACK to every question mark."""
     nursery.start_soon(bench.answers)
     return bench
+
+
+@pytest.fixture
+def boards(build: Callable[..., Path], tmp_path: Path) -> Generator[Callable[..., Both], None, None]:
+    """`boards(chip, image)`: the two, in their bootloaders."""
+    sources = (FIRMWARE / "host_test" / "virtual_tool.c", *sorted(HOST.glob("virtual_*.c")))
+    program = build("virtual_tool", *sources)
+    started: list[subprocess.Popen[str]] = []
+
+    def make(chip: str, image: bytes = b"") -> Both:
+        board = board_of(chip, serial="twin", image=image)
+        described = tmp_path / "board.txt"
+        described.write_text("".join(f"{line}\n" for line in board_lines(board)), encoding="ascii")
+        process = subprocess.Popen(
+            [program, described],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        both = Both(board, InC(process), UartSettings(BAUDS[chip]))
+        both.enter()
+        return both
+
+    yield make
+    for process in started:
+        _, said = process.communicate()
+        assert (process.returncode, said) == (0, "")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
