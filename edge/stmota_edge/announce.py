@@ -2,9 +2,10 @@
 
 import logging
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
+from typing import TypeAlias
 
 import trio
 from zeroconf import Error as ZeroconfError
@@ -51,10 +52,14 @@ def service_info(identity: EdgeIdentity, host: str, port: int, *, is_secured: bo
     )
 
 
+TellSecured: TypeAlias = Callable[[bool], Awaitable[None]]
+"""Announces whether the bridge is in secure mode, where that has changed."""
+
+
 @asynccontextmanager
 async def announced(
     identity: EdgeIdentity, host: str, port: int, *, is_secured: bool = False
-) -> AsyncGenerator[None, None]:
+) -> AsyncGenerator[TellSecured, None]:
     """Announce a bridge that listens at `host` (an address) and `port` while the body runs.
 
     On the loopback interface only, when it listens there. Where multicast does not work, a warning is
@@ -62,8 +67,16 @@ async def announced(
     """
     info = service_info(identity, host, port, is_secured=is_secured)
     zeroconf = await trio.to_thread.run_sync(_announce, info, host)
+
+    async def tell_secured(is_secured: bool) -> None:
+        nonlocal info
+        news = service_info(identity, host, port, is_secured=is_secured)
+        if zeroconf is not None and news.properties != info.properties:
+            info = news
+            await trio.to_thread.run_sync(zeroconf.update_service, news)
+
     try:
-        yield
+        yield tell_secured
     finally:
         if zeroconf is not None:
             with trio.move_on_after(WITHDRAW_WITHIN_S, shield=True):

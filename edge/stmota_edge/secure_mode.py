@@ -69,6 +69,21 @@ class SecureMode(KeepsKeys):
         csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(self._key, hashes.SHA256())
         return SecureCsr(csr.public_bytes(Encoding.DER))
 
+    def open_window(self) -> str:
+        """As `KeepsKeys` has it: whether it is secured, and the key's fingerprint."""
+        state = "this bridge is in secure mode"
+        if self.context is None:
+            self._window_ends_s = trio.current_time() + SECURE_WINDOW_S
+            minutes = round(SECURE_WINDOW_S / 60)
+            state = f"this bridge is not in secure mode, and can be secured within {minutes} minutes"
+        return f"{state}; the fingerprint of its key: {self.fingerprint}"
+
+    def forget(self) -> None:
+        """As `KeepsKeys` has it; the next key is a new one."""
+        self._file.unlink(missing_ok=True)
+        self.context = None
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
     def install(self, message: SecureInstall, *, is_tls: bool) -> SecureAnswer:
         """Take a certificate, if it is good; from then on `context` is there."""
         if not self._is_open(is_tls):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import trio
 
-from stmota_edge.announce import announced
+from stmota_edge.announce import TellSecured, announced
 from stmota_edge.errors import EdgeError, PortUnsupported
 from stmota_edge.executor import Executor
 from stmota_edge.listen import ListenAddress, is_loopback
 from stmota_edge.open_port import PortAddress, open_executor, unique_id_of
 from stmota_edge.secure_mode import SecureMode
+from stmota_edge.serve_console import hear_words
 from stmota_edge.soft_bridge import SoftBridge
 from stmota_edge.soft_settings import SoftSettings, SoftUpkeep, checked_name, load_settings
 from stmota_edge.wiring import Wiring
@@ -128,11 +129,16 @@ async def _serve_once(
         upkeep=upkeep,
         secure_mode=secure_mode,
     )
+
+    def obey(word: str) -> None:
+        _say(running.name, bridge.security.obey(word))
+
     port = listen.port
     failure: EdgeError | None = None
     async with trio.open_nursery() as nursery:
         try:
             await nursery.start(_tell, bridge, listeners, order.is_announced)
+            nursery.start_soon(hear_words, obey)
             port = int(listeners[0].socket.getsockname()[1])
             await bridge.serve(listeners)
         except EdgeError as error:
@@ -200,11 +206,15 @@ async def _tell(
             )
     sys.stdout.flush()
     task_status.started()
-    while True:
-        secured = bridge.secured = trio.Event()
-        async with AsyncExitStack() as stack:
-            for listener in listeners if is_announced else ():
-                host, port = listener.socket.getsockname()[:2]
-                is_secured = bridge.security.is_secured
-                await stack.enter_async_context(announced(bridge.identity, host, port, is_secured=is_secured))
-            await secured.wait()
+    async with AsyncExitStack() as stack:
+        tellers: list[TellSecured] = []
+        for listener in listeners if is_announced else ():
+            host, port = listener.socket.getsockname()[:2]
+            is_secured = bridge.security.is_secured
+            announcement = announced(bridge.identity, host, port, is_secured=is_secured)
+            tellers.append(await stack.enter_async_context(announcement))
+        while True:
+            changed = bridge.security_changed = trio.Event()
+            for tell_secured in tellers:
+                await tell_secured(bridge.security.is_secured)
+            await changed.wait()

@@ -14,7 +14,6 @@ from stmota_edge.executor import AsyncExecutor, Executor
 from stmota_edge.identity import DEFAULT_CREDIT_BYTES, DEFAULT_MAX_BATCH_BYTES, edge_identity
 from stmota_edge.port import AsyncPort
 from stmota_edge.pump import LAST_WORDS_S
-from stmota_edge.secure_door import SECURED_TEXT
 from stmota_edge.soft_settings import SoftSettings, SoftUpkeep
 from stmota_edge.tls import TlsStream
 from stmota_protocol.limits import HELLO_WITHIN_S, MAX_WAITING_CONNECTIONS, SAFE_LINES_AFTER_S
@@ -46,9 +45,9 @@ class SoftBridge(EdgeOwner):
         self._seat = ControllerSeat(self._edge.now_us, self._edge.leave)
         self._connections: set[BridgeConnection] = set()
         self._somebody_left = trio.Event()
-        self.security = BridgeSecurity(secure_mode, self._secured)
-        self.secured = trio.Event()
-        """Certificates were installed."""
+        self.security = BridgeSecurity(secure_mode, self._security_changed)
+        self.security_changed = trio.Event()
+        """Certificates were installed or forgotten."""
         self.identity = edge_identity(
             name=name,
             unique_id=unique_id,
@@ -120,11 +119,11 @@ class SoftBridge(EdgeOwner):
         """Connections that count for R13."""
         return self.security.handshakes + sum(one.is_stranger for one in self._connections)
 
-    def _secured(self) -> None:
-        """Certificates are new: whoever is here came by the old ones, or by none."""
+    def _security_changed(self, reason: CloseReason, text: str) -> None:
+        """Whoever is here came by other certificates, or by none."""
         for connection in self._connections:
-            connection.displace(CloseReason.SECURED, SECURED_TEXT)
-        self.secured.set()
+            connection.displace(reason, text)
+        self.security_changed.set()
 
     def _greeting(self, stream: trio.abc.Stream) -> Greeting:
         ring, seat = self._edge.ring, self._seat

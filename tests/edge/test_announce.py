@@ -31,7 +31,7 @@ class Heard(ServiceListener):
         self._token.run_sync_soon(self._tell.send_nowait, ("remove", name))
 
     def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-        pass
+        self._token.run_sync_soon(self._tell.send_nowait, ("update", name))
 
     async def until(self, what: str, name: str) -> None:
         async for told in self.told:
@@ -39,7 +39,7 @@ class Heard(ServiceListener):
                 return
 
 
-async def test_a_bridge_is_announced_while_it_serves_and_withdrawn_after() -> None:
+async def test_a_bridge_is_announced_while_it_serves_also_what_changes_and_withdrawn_after() -> None:
     bridge = identity(unique_id=b"announce")
     name = f"{instance_name(bridge)}.{MDNS_SERVICE}"
     zeroconf = await trio.to_thread.run_sync(lambda: Zeroconf(["127.0.0.1"]))
@@ -47,13 +47,19 @@ async def test_a_bridge_is_announced_while_it_serves_and_withdrawn_after() -> No
     browser = await trio.to_thread.run_sync(lambda: ServiceBrowser(zeroconf, MDNS_SERVICE, heard))
     try:
         with trio.fail_after(WITHIN_S):
-            async with announced(bridge, "127.0.0.1", 1234):
+            async with announced(bridge, "127.0.0.1", 1234) as tell_secured:
                 await heard.until("add", name)
                 info = ServiceInfo(MDNS_SERVICE, name)
                 assert await trio.to_thread.run_sync(lambda: info.request(zeroconf, 30_000))
                 assert info.port == 1234
                 assert info.parsed_addresses() == ["127.0.0.1"]
                 assert info.decoded_properties["id"] == b"announce".hex()
+                assert info.decoded_properties["secure"] == "0"
+                await tell_secured(True)
+                await heard.until("update", name)
+                info = ServiceInfo(MDNS_SERVICE, name)
+                assert await trio.to_thread.run_sync(lambda: info.request(zeroconf, 30_000))
+                assert info.decoded_properties["secure"] == "1"
             await heard.until("remove", name)
     finally:
         with trio.CancelScope(shield=True):
