@@ -76,6 +76,7 @@ struct bridge_port {
     const char *state_dir; /* where settings and firmware are kept; NULL: nowhere */
     FILE *update;          /* the image that is being received */
     char update_trouble[BRIDGE_TROUBLE_BYTES];
+    bridge_trial_t trial;  /* what became of the newest one */
     char firmware[BRIDGE_MAX_FIRMWARE + 1U];
     bridge_settings_t settings; /* what it runs with */
     bool is_restarting;

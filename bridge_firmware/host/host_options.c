@@ -9,12 +9,14 @@
 
 const char host_usage[] =
     "usage: stmota-bridge --name NAME (--port PATH | --board FILE [--count N]) ... [--listen HOST:PORT]\n"
-    "                     [--reset LINE] [--boot0 LINE] [--console \"115200 8N1\"] [--state-dir DIR [--insecure]]\n"
+    "                     [--reset LINE] [--boot0 LINE] [--console \"115200 8N1\"] [--state-dir DIR [--insecure] [--trial SECONDS]]\n"
     "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n"
     "With --board its UART is a virtual board's: python -m stmota_simulator.board_file writes the FILE.\n"
     "Several of them, or --count, make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, ...\n"
     "With --state-dir one bridge keeps its settings and firmware there, a file each; what the network may do says\n"
     "DIR/net_settings and DIR/net_update: yes or no. Its pins are an ESP32's, and it drives none of them.\n"
+    "It keeps and tries a firmware's image, but runs none: only what it says it is changes. One that no controller came to\n"
+    "in SECONDS (600), or before its next start, is given up.\n"
     "It can be secured then (stmota bridge secure NAME), and speaks TLS to that daemon only; DIR/secure holds its key.\n"
     "On its standard input, a terminal or a pipe, it takes two words: secure (a daemon may secure it, within 5 minutes;\n"
     "shows its key's fingerprint), and insecure (forgets key and daemon), as --insecure does at the start.\n"
@@ -34,6 +36,7 @@ static const struct option s_options[] = {
     {"listen", required_argument, NULL, 'l'}, {"reset", required_argument, NULL, 'r'},
     {"boot0", required_argument, NULL, 'b'},  {"console", required_argument, NULL, 'c'},
     {"state-dir", required_argument, NULL, 's'}, {"insecure", no_argument, NULL, 'i'},
+    {"trial", required_argument, NULL, 't'},
     {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
 
@@ -89,6 +92,12 @@ const char *host_parse(int count, char **arguments, host_order_t *order)
             break;
         case 's':
             order->state_dir = optarg;
+            break;
+        case 't':
+            order->trial_us = strtoul(optarg, NULL, 10) * 1000000U;
+            if (order->trial_us == 0) {
+                return "--trial is how many seconds a new firmware waits for a controller: 1 or more";
+            }
             break;
         case 'i':
             order->is_insecure = true;

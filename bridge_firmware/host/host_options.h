@@ -14,6 +14,7 @@ typedef struct {
     size_t count;
     const char *listen;
     const char *state_dir;
+    uint64_t trial_us; /* how long a new firmware waits for a controller */
     bool is_insecure; /* forget key and certificates first */
     host_wire_t reset;
     host_wire_t boot0;

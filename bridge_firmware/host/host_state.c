@@ -185,7 +185,14 @@ static bool move(const bridge_port_t *port, const char *from, const char *to)
 
 void bridge_port_confirm(bridge_port_t *port)
 {
-    (void)move(port, TRIAL, KEPT);
+    if (port->trial == BRIDGE_TRIAL_UNDER_WAY && move(port, TRIAL, KEPT)) {
+        port->trial = BRIDGE_TRIAL_NONE;
+    }
+}
+
+bridge_trial_t bridge_port_trial(bridge_port_t *port)
+{
+    return port->trial;
 }
 
 void bridge_port_restart(bridge_port_t *port)
@@ -198,9 +205,10 @@ const char *host_firmware(bridge_port_t *port, const char *otherwise)
     uint8_t head[HEAD_BYTES];
     size_t length = 0;
     if (bridge_port_load(port, TRIAL, head, sizeof(head), &length) != BRIDGE_ERR_UNKNOWN) {
-        (void)bridge_port_forget(port, TRIAL); /* it was tried, and no controller came: the one before is back */
-    } else {
-        (void)move(port, NEW, TRIAL);
+        port->trial = BRIDGE_TRIAL_FAILED; /* no controller came: the one before is back */
+        (void)bridge_port_forget(port, TRIAL);
+    } else if (move(port, NEW, TRIAL)) {
+        port->trial = BRIDGE_TRIAL_UNDER_WAY;
     }
     (void)bridge_port_load(port, TRIAL, head, sizeof(head), &length);
     if (length < sizeof(head)) {

@@ -12,6 +12,7 @@
 
 #define EXIT_USAGE 2
 #define VERSION "host-0.1.0"
+#define TRIAL_US 600000000U /* ten minutes, as an ESP32 has by default (Kconfig: STMOTA_NEW_FIRMWARE_MINUTES) */
 
 static volatile sig_atomic_t s_is_stopped;
 
@@ -89,6 +90,7 @@ static bool start(host_board_t *board, const host_order_t *order, bool is_power_
         .project = HOST_PROJECT,
         .chip = chip,
         .settings = has_settings ? &board->port.settings : NULL,
+        .trial_us = order->trial_us,
         .is_power_up = is_power_up,
         .credit = HOST_CREDIT,
         .max_batch = HOST_MAX_BATCH,
@@ -178,7 +180,7 @@ static bool run(host_order_t *order, bool *is_again)
 int main(int count, char **arguments)
 {
     host_order_t order = {
-        .listen = "127.0.0.1:7820", .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1}};
+        .listen = "127.0.0.1:7820", .trial_us = TRIAL_US, .console = {.baud = 115200, .data_bits = 8, .stop_bits = 1}};
     bool is_well;
     bool is_again = false;
     const char *wrong = host_parse(count, arguments, &order);

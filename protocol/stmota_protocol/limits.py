@@ -36,6 +36,8 @@ MAX_UPDATE_DATA = 1008
 MAX_UPDATE_AHEAD = 16 * 1024
 """What a bridge grants beyond what it has written: no more of an image stands before a batch."""
 SHA256_BYTES = 32
+MAX_SIGNATURE_BYTES = 80
+"""Of ECDSA with P-256 in DER: 72 are the most (two integers of 33 bytes, 2 bytes before each and both)."""
 MAX_CERTIFICATE_BYTES = 500
 """Of a certificate or a request in DER: with P-256 they have some 300 to 450, and two fit a small frame."""
 

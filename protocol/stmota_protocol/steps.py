@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag, unique
 from typing import NamedTuple, TypeAlias
 
-from stmota_protocol.upkeep import NetworkRights
+from stmota_protocol.upkeep import FirmwareTrial, NetworkRights
 
 MAX_STEPS = 1024
 """Steps in one batch: a 2 KiB page in 256-byte blocks needs 48; bounded so that an edge can index them."""
@@ -367,3 +367,5 @@ class EdgeIdentity:
     """What its firmware is, as an image's description names it; empty: not told."""
     chip: str = ""
     """What it runs on, e.g. `esp32c3`; empty: not told."""
+    trial: FirmwareTrial = FirmwareTrial.NONE
+    """What became of its newest update."""

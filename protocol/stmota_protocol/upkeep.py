@@ -19,6 +19,18 @@ class NetworkRights(IntFlag):
     UPDATE = 2
 
 
+@unique
+class FirmwareTrial(IntEnum):
+    """What became of the newest update of a bridge's firmware, as far as its greeting can tell."""
+
+    NONE = 0
+    """Nothing to tell: what runs is kept, or nobody knows."""
+    UNDER_WAY = 1
+    """What runs is new, and kept only once a controller is welcomed."""
+    FAILED = 2
+    """What was new was welcomed by nobody: the firmware before it runs again."""
+
+
 class SettingFlags(IntFlag):
     """What there is to know of one setting; others may come."""
 
@@ -106,6 +118,8 @@ class UpdateBegin:
     length: int
     sha256: bytes
     """32 bytes: of the whole image."""
+    signature: bytes = b""
+    """ECDSA in DER by the bridge's CA over `update_statement`; empty: none, as a bridge takes in plain mode."""
     port: int = 0
 
 

@@ -14,14 +14,14 @@ from stmota_protocol.limits import (
 )
 from stmota_protocol.messages import Busy, Greeting, Hello, LastBatch, Welcome
 from stmota_protocol.steps import EdgeIdentity, Line, Outcome
-from stmota_protocol.upkeep import NetworkRights
+from stmota_protocol.upkeep import FirmwareTrial, NetworkRights
 from stmota_protocol.wire_fields import FieldReader, known, sized, text_field
 from stmota_protocol.wire_results import encode_batch_result, read_batch_result
 
 GREETING = Struct("<8s8sBIIIQQQIIB")
 """unique_id, boot_id, lines, credit, max_batch, console_ring, console_oldest, console_next, now_us,
 last batch: run, number, outcome. Then name, firmware, holder, count u8 of steps and their numbers; rights u8,
-project, chip."""
+project, chip, trial u8."""
 HELLO = Struct("<16sBQ")
 """controller_id, flags, console_from. Then name."""
 WELCOME = Struct("<B")
@@ -57,7 +57,7 @@ def encode_greeting(message: Greeting) -> bytes:
     holder = text_field(message.holder, MAX_NAME_BYTES)
     steps = bytes(sorted(identity.supported_steps))
     since_1_1 = _ONE_BYTE.pack(identity.rights) + text_field(identity.project, MAX_PROJECT_BYTES)
-    since_1_1 += text_field(identity.chip, MAX_CHIP_BYTES)
+    since_1_1 += text_field(identity.chip, MAX_CHIP_BYTES) + _ONE_BYTE.pack(identity.trial)
     return b"".join((fixed, name, firmware, holder, _ONE_BYTE.pack(len(steps)), steps, since_1_1))
 
 
@@ -76,7 +76,7 @@ def decode_greeting(payload: bytes, port: int) -> Greeting:
     name, firmware = reader.text(MAX_NAME_BYTES), reader.text(MAX_FIRMWARE_BYTES)
     holder = reader.text(MAX_NAME_BYTES)
     supported_steps = frozenset(reader.block(reader.block(1)[0]))
-    rights, project, chip = _since_1_1(reader)
+    rights, project, chip, trial = _since_1_1(reader)
     identity = EdgeIdentity(
         name=name,
         unique_id=unique_id,
@@ -90,16 +90,19 @@ def decode_greeting(payload: bytes, port: int) -> Greeting:
         rights=rights,
         project=project,
         chip=chip,
+        trial=trial,
     )
     return Greeting(identity, console_oldest, console_next, now_us, last, holder, port)
 
 
-def _since_1_1(reader: FieldReader) -> tuple[NetworkRights, str, str]:
+def _since_1_1(reader: FieldReader) -> tuple[NetworkRights, str, str, FirmwareTrial]:
     """Read what a greeting ends with since minor version 1; a bridge of 1.0 tells nothing of it."""
     if reader.is_at_end:
-        return NetworkRights.NONE, "", ""
+        return NetworkRights.NONE, "", "", FirmwareTrial.NONE
     (rights,) = reader.fields(_ONE_BYTE)
-    return NetworkRights(rights), reader.text(MAX_PROJECT_BYTES), reader.text(MAX_CHIP_BYTES)
+    project, chip = reader.text(MAX_PROJECT_BYTES), reader.text(MAX_CHIP_BYTES)
+    (trial,) = reader.fields(_ONE_BYTE)
+    return NetworkRights(rights), project, chip, known(FirmwareTrial, trial)
 
 
 def encode_hello(message: Hello) -> bytes:

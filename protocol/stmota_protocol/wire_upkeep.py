@@ -7,6 +7,7 @@ from stmota_protocol.frames import Malformed
 from stmota_protocol.limits import (
     MAX_KEY_BYTES,
     MAX_SETTINGS,
+    MAX_SIGNATURE_BYTES,
     MAX_SMALL_FRAME,
     MAX_TEXT_BYTES,
     MAX_UPDATE_DATA,
@@ -37,7 +38,8 @@ from stmota_protocol.wire_numbers import MessageType
 COUNT = Struct("<B")
 """How many settings follow."""
 VERDICT = Struct("<B")
-UPDATE_BEGIN = Struct("<I32s")
+UPDATE_BEGIN = Struct("<I32sH")
+"""length, SHA-256, length of the signature. Then the signature."""
 UPDATE_STATUS = Struct("<BI")
 UPDATE_DATA = Struct("<IH")
 """offset, length. Then the bytes."""
@@ -69,7 +71,8 @@ def _encode_update(
     match message:
         case UpdateBegin():
             sha256 = sized(message.sha256, SHA256_BYTES, "SHA-256")
-            return MessageType.UPDATE_BEGIN, UPDATE_BEGIN.pack(message.length, sha256)
+            length = _signature_length(len(message.signature))
+            return MessageType.UPDATE_BEGIN, UPDATE_BEGIN.pack(message.length, sha256, length) + message.signature
         case UpdateStatus():
             text = cut_text_field(message.text, MAX_TEXT_BYTES)
             return MessageType.UPDATE_STATUS, UPDATE_STATUS.pack(message.state, message.granted) + text
@@ -107,6 +110,16 @@ def _counted(count: int) -> int:
         text = f"{count} settings; the most is {MAX_SETTINGS}"
         raise ValueError(text)
     return count
+
+
+def _signature_length(length: int) -> int:
+    if length > MAX_SIGNATURE_BYTES:
+        raise ValueError(_long_signature(length))
+    return length
+
+
+def _long_signature(length: int) -> str:
+    return f"a signature of {length} bytes; the most is {MAX_SIGNATURE_BYTES}"
 
 
 def _data(message: UpdateData) -> bytes:
@@ -151,8 +164,12 @@ def _decode_answer(payload: bytes, port: int) -> SettingsAnswer:
 
 
 def _decode_begin(payload: bytes, port: int) -> UpdateBegin:
-    length, sha256 = FieldReader(payload).fields(UPDATE_BEGIN)
-    return UpdateBegin(length, sha256, port)
+    reader = FieldReader(payload)
+    length, sha256, signature_length = reader.fields(UPDATE_BEGIN)
+    if signature_length > MAX_SIGNATURE_BYTES:
+        message = _long_signature(signature_length)
+        raise Malformed(message)
+    return UpdateBegin(length, sha256, reader.block(signature_length), port)
 
 
 def _decode_status(payload: bytes, port: int) -> UpdateStatus:

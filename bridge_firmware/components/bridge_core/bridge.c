@@ -23,6 +23,8 @@ bridge_error_t bridge_start(bridge_t *bridge, bridge_port_t *port, const bridge_
     edge->ring.mark_capacity = config->mark_count;
     bridge->gone_us = bridge_port_now_us(port);
     bridge->window_until_us = config->is_power_up ? bridge->gone_us + BRIDGE_SECURE_WINDOW_US : 0;
+    bool is_on_trial = bridge_port_trial(port) == BRIDGE_TRIAL_UNDER_WAY;
+    bridge->trial_until_us = is_on_trial ? bridge->gone_us + config->trial_us : UINT64_MAX;
     bridge_error_t error = bridge_edge_start(edge, &config->console);
     bridge->is_safe = error == BRIDGE_OK;
     return error;
@@ -61,6 +63,7 @@ static void greet(bridge_t *bridge, bridge_connection_t *connection)
     greeting->rights = bridge_upkeep_rights(bridge, connection);
     greeting->project = bridge_span_of(config->project != NULL ? config->project : "");
     greeting->chip = bridge_span_of(config->chip != NULL ? config->chip->name : "");
+    greeting->trial = (uint8_t)bridge_port_trial(bridge->port);
     connection->console_seen = greeting->console_next;
     bridge_say(bridge, connection, &message);
 }
@@ -127,6 +130,18 @@ static void keep_lines_safe(bridge_t *bridge, uint64_t *wake_us)
     bridge->is_safe = bridge_edge_make_safe(&bridge->edge); /* the end of a batch in hand calls again */
 }
 
+/* R65: a firmware on trial that starts again is not what starts. */
+static void end_trial(bridge_t *bridge, uint64_t *wake_us)
+{
+    if (bridge_port_now_us(bridge->port) < bridge->trial_until_us) {
+        bridge_earliest(wake_us, bridge->trial_until_us);
+        return;
+    }
+    bridge->trial_until_us = UINT64_MAX;
+    bridge_shut(bridge, "no controller came to the new firmware in its time: the one before it comes back");
+    bridge_port_restart(bridge->port);
+}
+
 bridge_error_t bridge_execute(bridge_t *bridge, uint64_t *wake_us)
 {
     return bridge_edge_poll(&bridge->edge, wake_us);
@@ -144,6 +159,7 @@ void bridge_serve(bridge_t *bridge, uint64_t *wake_us)
         bridge_connection_write(bridge, &bridge->connections[i], wake_us);
     }
     keep_lines_safe(bridge, wake_us);
+    end_trial(bridge, wake_us);
     if (bridge->has_unread && bridge->bulk != BRIDGE_BULK_LAST) {
         bridge->has_unread = false;
         *wake_us = 0;

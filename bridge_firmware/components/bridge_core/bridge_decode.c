@@ -36,9 +36,10 @@ static void decode_greeting(bridge_reader_t *reader, bridge_greeting_t *greeting
         greeting->rights = bridge_get_u8(reader);
         greeting->project = bridge_get_text(reader, BRIDGE_MAX_PROJECT);
         greeting->chip = bridge_get_text(reader, BRIDGE_MAX_CHIP);
+        greeting->trial = bridge_get_u8(reader);
     }
     bool is_outcome = greeting->last_outcome <= BRIDGE_ABORTED || greeting->last_outcome == BRIDGE_NO_BATCH;
-    if (!is_outcome || greeting->console_oldest > greeting->console_next) {
+    if (!is_outcome || greeting->trial > BRIDGE_TRIAL_FAILED || greeting->console_oldest > greeting->console_next) {
         reader->is_wrong = true;
     }
 }

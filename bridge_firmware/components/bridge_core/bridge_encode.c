@@ -27,6 +27,7 @@ static void put_greeting(bridge_writer_t *writer, const bridge_greeting_t *greet
     bridge_put_u8(writer, greeting->rights);
     bridge_put_text(writer, greeting->project, BRIDGE_MAX_PROJECT);
     bridge_put_text(writer, greeting->chip, BRIDGE_MAX_CHIP);
+    bridge_put_u8(writer, greeting->trial);
 }
 
 static void put_hello(bridge_writer_t *writer, const bridge_hello_t *hello)

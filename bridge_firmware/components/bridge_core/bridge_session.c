@@ -66,6 +66,7 @@ static void seat(bridge_t *bridge, bridge_connection_t *connection, const bridge
     connection->state = BRIDGE_READY;
     give_large_input(bridge, connection);
     bridge_port_confirm(bridge->port);
+    bridge->trial_until_us = UINT64_MAX;
     say_welcome(bridge, connection);
 }
 

@@ -9,6 +9,8 @@
 #define NOT_ALLOWED "the network may not update this bridge; to allow it, write at the bridge's own console: " \
                     "set net_update yes, save, reboot"
 
+#define NOT_SIGNED "this bridge is in secure mode, and the update is not signed by the daemon that secured it"
+
 _Static_assert(AHEAD_BYTES <= BRIDGE_MAX_UPDATE_AHEAD, "R64");
 
 static bridge_error_t tell(bridge_upkeep_t *upkeep, bridge_update_state_t state, const char *text)
@@ -31,6 +33,27 @@ static const char *trouble(bridge_t *bridge, const char *otherwise)
     return text[0] != '\0' ? text : otherwise;
 }
 
+/* R74 */
+static bool is_signed(bridge_t *bridge, const bridge_message_t *message)
+{
+    bridge_span_t what = bridge_span_of("stmota bridge update");
+    uint8_t length[4];
+    uint8_t digest[BRIDGE_SHA256_BYTES];
+    bridge_sha256_t sum;
+    bridge_writer_t writer = bridge_writer(length, sizeof(length));
+    if (bridge_port_secure_state(bridge->port) != BRIDGE_SECURE_ON) {
+        return true;
+    }
+    bridge_put_u32(&writer, message->as.begin.length);
+    bridge_sha256_start(&sum);
+    bridge_sha256_add(&sum, what);
+    bridge_sha256_add(&sum, (bridge_span_t){length, sizeof(length)});
+    bridge_sha256_add(&sum, (bridge_span_t){message->as.begin.sha256, BRIDGE_SHA256_BYTES});
+    bridge_sha256_end(&sum, digest);
+    return message->as.begin.signature.length > 0 &&
+           bridge_port_secure_verify(bridge->port, digest, message->as.begin.signature) == BRIDGE_OK;
+}
+
 /* R63 */
 static bridge_error_t begin(bridge_t *bridge, const bridge_message_t *message)
 {
@@ -45,6 +68,9 @@ static bridge_error_t begin(bridge_t *bridge, const bridge_message_t *message)
     bool is_allowed = (bridge_upkeep_rights(bridge, bridge->controller) & BRIDGE_MAY_UPDATE) != 0;
     if (!is_allowed && bridge->config.settings != NULL) {
         return tell(upkeep, BRIDGE_UPDATE_REFUSED, NOT_ALLOWED);
+    }
+    if (is_allowed && !is_signed(bridge, message)) {
+        return tell(upkeep, BRIDGE_UPDATE_REFUSED, NOT_SIGNED);
     }
     if (!is_allowed || bridge_port_update_begin(bridge->port, upkeep->length) != BRIDGE_OK) {
         return tell(upkeep, BRIDGE_UPDATE_REFUSED, trouble(bridge, "this bridge cannot be updated over the network"));

@@ -40,6 +40,11 @@ static void get_begin(bridge_reader_t *reader, bridge_message_t *message)
     if (sha256.length == BRIDGE_SHA256_BYTES) {
         memcpy(message->as.begin.sha256, sha256.data, sha256.length);
     }
+    size_t length = bridge_get_u16(reader);
+    message->as.begin.signature = bridge_get_span(reader, length);
+    if (length > BRIDGE_MAX_SIGNATURE) {
+        reader->is_wrong = true;
+    }
 }
 
 static void get_status(bridge_reader_t *reader, bridge_message_t *message)
@@ -114,6 +119,8 @@ bool bridge_put_upkeep(bridge_writer_t *writer, const bridge_message_t *message)
     case BRIDGE_UPDATE_BEGIN:
         bridge_put_u32(writer, message->as.begin.length);
         bridge_put_span(writer, (bridge_span_t){message->as.begin.sha256, BRIDGE_SHA256_BYTES});
+        bridge_put_u16(writer, (uint16_t)message->as.begin.signature.length);
+        bridge_put_span(writer, message->as.begin.signature);
         return true;
     case BRIDGE_UPDATE_STATUS:
         bridge_put_u8(writer, message->as.status.state);

@@ -82,8 +82,6 @@ void port_sockets_wait(bridge_port_t *port, uint64_t wake_us);
 /* port_storage.c */
 void port_storage_open(void);
 
-/* port_update.c: the firmware on trial that no controller welcomed in time is given up. */
-void port_update_attend(void);
 const char *port_firmware_version(void);
 const char *port_firmware_project(void);
 

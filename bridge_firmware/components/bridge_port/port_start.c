@@ -79,6 +79,7 @@ static void make_config(void)
     s_config.project = port_firmware_project();
     s_config.chip = s_port.chip;
     s_config.settings = &s_port.settings;
+    s_config.trial_us = (uint64_t)CONFIG_STMOTA_NEW_FIRMWARE_MINUTES * 60U * 1000000U;
     s_config.credit = CONFIG_STMOTA_CREDIT;
     s_config.max_batch = CONFIG_STMOTA_MAX_BATCH;
     s_config.console = s_port.settings.console;

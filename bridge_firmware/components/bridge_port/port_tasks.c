@@ -131,7 +131,6 @@ static void run_network(void *argument)
         bridge_serve(s_run.bridge, &wake_us);
         port_mdns_show(bridge_port_secure_state(s_run.port) == BRIDGE_SECURE_ON);
         port_led_show(port_network_state(), bridge_is_controlled(s_run.bridge));
-        port_update_attend();
         uint64_t latest_us = bridge_port_now_us(s_run.port) + LONGEST_SLEEP_US;
         port_sockets_wait(s_run.port, wake_us < latest_us ? wake_us : latest_us);
         (void)esp_task_wdt_reset();

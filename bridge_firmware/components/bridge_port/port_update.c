@@ -13,7 +13,6 @@
 /* Where the description stands in an image (esp_app_format.h, esp_app_desc.h). */
 #define DESCRIPTION_AT (sizeof(esp_image_header_t) + sizeof(esp_image_segment_header_t))
 #define HEAD_BYTES (DESCRIPTION_AT + sizeof(esp_app_desc_t))
-#define TRIAL_US ((int64_t)CONFIG_STMOTA_NEW_FIRMWARE_MINUTES * 60 * 1000000)
 #define LAST_WORDS_US 500000U /* for what was said to leave before a restart */
 
 static const char TAG[] = "update";
@@ -26,7 +25,8 @@ static struct {
     uint8_t head[HEAD_BYTES];
     size_t head_length;
     char trouble[160];
-    bool is_settled; /* whether this firmware is on trial is known, and it is not */
+    bool is_trial_known;
+    bridge_trial_t trial;
 } s_update;
 
 const char *port_firmware_version(void)
@@ -86,6 +86,9 @@ static bridge_error_t check_head(void)
     }
     if (strncmp(description.project_name, ours, sizeof(description.project_name)) != 0) {
         return fails(BRIDGE_ERR_MALFORMED, "this image is not a stmota bridge's", ESP_OK);
+    }
+    if (description.version[0] == '\0') {
+        return fails(BRIDGE_ERR_MALFORMED, "this image does not tell its version", ESP_OK);
     }
     return BRIDGE_OK;
 }
@@ -151,35 +154,28 @@ const char *bridge_port_update_trouble(bridge_port_t *port)
     return s_update.trouble;
 }
 
-static bool is_on_trial(void)
+bridge_trial_t bridge_port_trial(bridge_port_t *port)
 {
-    esp_ota_img_states_t state;
-    return esp_ota_get_state_partition(esp_ota_get_running_partition(), &state) == ESP_OK &&
-           state == ESP_OTA_IMG_PENDING_VERIFY;
+    (void)port;
+    if (!s_update.is_trial_known) {
+        esp_ota_img_states_t state;
+        bool is_on_trial = esp_ota_get_state_partition(esp_ota_get_running_partition(), &state) == ESP_OK &&
+                           state == ESP_OTA_IMG_PENDING_VERIFY;
+        bool has_failed = esp_ota_get_last_invalid_partition() != NULL;
+        s_update.trial = is_on_trial  ? BRIDGE_TRIAL_UNDER_WAY
+                         : has_failed ? BRIDGE_TRIAL_FAILED
+                                      : BRIDGE_TRIAL_NONE;
+        s_update.is_trial_known = true;
+    }
+    return s_update.trial;
 }
 
 void bridge_port_confirm(bridge_port_t *port)
 {
-    (void)port;
-    if (!s_update.is_settled) {
-        if (is_on_trial()) {
-            ESP_LOGI(TAG, "a controller came: this firmware is kept");
-            (void)esp_ota_mark_app_valid_cancel_rollback();
-        }
-        s_update.is_settled = true;
-    }
-}
-
-void port_update_attend(void)
-{
-    if (s_update.is_settled || esp_timer_get_time() < TRIAL_US) {
-        return;
-    }
-    s_update.is_settled = true;
-    if (is_on_trial()) {
-        ESP_LOGE(TAG, "no controller came within %d minutes: back to the firmware before this one",
-                 CONFIG_STMOTA_NEW_FIRMWARE_MINUTES);
-        (void)esp_ota_mark_app_invalid_rollback_and_reboot();
+    if (bridge_port_trial(port) == BRIDGE_TRIAL_UNDER_WAY) {
+        ESP_LOGI(TAG, "a controller came: this firmware is kept");
+        (void)esp_ota_mark_app_valid_cancel_rollback();
+        s_update.trial = BRIDGE_TRIAL_NONE;
     }
 }
 

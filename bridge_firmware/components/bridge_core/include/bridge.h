@@ -29,6 +29,7 @@ typedef struct {
     const char *project;               /* as an image's description names it; NULL: not told */
     const bridge_chip_t *chip;         /* NULL: not told, and no settings */
     const bridge_settings_t *settings; /* what it runs with; NULL: it has none that could be changed */
+    uint64_t trial_us; /* how long a firmware on trial waits for a controller (R65) */
     bool is_power_up; /* R68: nobody on the network made it start */
     /* Memory that is the bridge's from now on. */
     uint8_t *requests; /* BRIDGE_REQUEST_QUEUE_BYTES */
@@ -122,6 +123,7 @@ typedef struct {
     bool is_safe;       /* the lines are, and nobody could have changed that */
     bool is_shut;       /* nobody is let in any more */
     uint64_t window_until_us; /* R68 */
+    uint64_t trial_until_us;  /* R65; UINT64_MAX: no firmware is on trial */
     /* The controller's books. */
     int64_t newest_run;
     bool is_over; /* the newest run takes no batches */

@@ -98,6 +98,13 @@ typedef enum {
     BRIDGE_UPDATE_REFUSED = 3,
 } bridge_update_state_t;
 
+/* What became of the newest update. */
+typedef enum {
+    BRIDGE_TRIAL_NONE = 0,
+    BRIDGE_TRIAL_UNDER_WAY = 1, /* what runs is new, and kept once a controller is welcomed */
+    BRIDGE_TRIAL_FAILED = 2,    /* what was new was welcomed by nobody: the firmware before it runs */
+} bridge_trial_t;
+
 typedef struct {
     uint8_t unique_id[BRIDGE_UNIQUE_ID_BYTES];
     uint8_t boot_id[BRIDGE_BOOT_ID_BYTES];
@@ -118,6 +125,7 @@ typedef struct {
     uint8_t rights; /* bits BRIDGE_MAY_… */
     bridge_span_t project;
     bridge_span_t chip;
+    uint8_t trial; /* bridge_trial_t */
 } bridge_greeting_t;
 
 typedef struct {
@@ -207,6 +215,7 @@ typedef struct {
         struct {
             uint32_t length;
             uint8_t sha256[BRIDGE_SHA256_BYTES];
+            bridge_span_t signature;
         } begin; /* UpdateBegin */
         struct {
             uint8_t state;

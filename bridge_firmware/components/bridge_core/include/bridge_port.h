@@ -19,7 +19,7 @@
 #pragma once
 
 #include "bridge_bytes.h"
-#include "bridge_step.h"
+#include "bridge_message.h"
 
 typedef struct bridge_port bridge_port_t;
 
@@ -122,7 +122,8 @@ bridge_error_t bridge_port_forget(bridge_port_t *port, const char *key);
 
 /* [network] BRIDGE_ERR_FULL: longer than the slot. BRIDGE_ERR_UNSUPPORTED: this bridge cannot be updated so. */
 bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes);
-/* [network] BRIDGE_ERR_MALFORMED as soon as project, chip or version are seen not to fit. BRIDGE_ERR_PORT. */
+/* [network] BRIDGE_ERR_MALFORMED as soon as project or chip are seen not to fit, or that it tells no version.
+ * BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data);
 /* [network] All is written: check the whole, and start it at the next restart, on
  * trial: a restart before `bridge_port_confirm` brings the old one back. BRIDGE_ERR_MALFORMED, BRIDGE_ERR_PORT. */
@@ -133,6 +134,8 @@ void bridge_port_update_cancel(bridge_port_t *port);
 const char *bridge_port_update_trouble(bridge_port_t *port);
 /* [network] A controller was welcomed: this firmware works, and is kept. Called at every Welcome; cheap. */
 void bridge_port_confirm(bridge_port_t *port);
+/* [network] What became of the newest update; cheap. */
+bridge_trial_t bridge_port_trial(bridge_port_t *port);
 /* [network] Restart. Returns where that takes a while. */
 void bridge_port_restart(bridge_port_t *port);
 
