@@ -92,6 +92,12 @@ const char *bridge_port_update_trouble(bridge_port_t *port)
     return port->keeps_nothing ? "the flash is worn" : "";
 }
 
+bridge_trial_t bridge_port_trial(bridge_port_t *port)
+{
+    CHECK_EQUAL(port->locks, 0);
+    return port->trial;
+}
+
 void bridge_port_restart(bridge_port_t *port)
 {
     CHECK_EQUAL(port->locks, 0);

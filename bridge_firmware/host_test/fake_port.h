@@ -71,6 +71,8 @@ struct bridge_port {
     uint32_t slot_length; /* announced */
     uint32_t slot_written;
     unsigned int restarts;
+    bridge_trial_t trial;
+    uint8_t verified[BRIDGE_SHA256_BYTES]; /* the newest digest whose signature was looked at */
     /* Secure mode. Its key's fingerprint is FAKE_FINGERPRINT in each byte. */
     bridge_secure_state_t secure;
     unsigned int keys; /* made */

@@ -54,12 +54,12 @@ static bool check_surplus(bridge_span_t data, const char *name, const char *mean
     return writer.at == data.length - 3 && memcmp(s_copy + 2, data.data + 2, writer.at - 2) == 0;
 }
 
-/* What an older peer does not say counts as 0 or empty: three bytes more in a Greeting. */
+/* What an older peer does not say counts as 0 or empty: four bytes more in a Greeting. */
 static bool check_older(bridge_span_t data, const char *name, const char *meaning)
 {
     (void)name;
     (void)meaning;
-    static const uint8_t nothing[3] = {0};
+    static const uint8_t nothing[4] = {0};
     bridge_message_t message;
     bridge_writer_t writer = bridge_writer(s_copy, sizeof(s_copy));
     return decode_whole(data, &message) == BRIDGE_OK && bridge_encode(&writer, &message) == BRIDGE_OK &&

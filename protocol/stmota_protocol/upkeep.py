@@ -119,7 +119,7 @@ class UpdateBegin:
     sha256: bytes
     """32 bytes: of the whole image."""
     signature: bytes = b""
-    """ECDSA in DER by the bridge's CA over `update_statement`; empty: none, as a bridge takes in plain mode."""
+    """ECDSA in DER by the bridge's CA over `update_statement`; empty: none, which will do in plain mode."""
     port: int = 0
 
 

@@ -72,7 +72,9 @@ def _encode_update(
         case UpdateBegin():
             sha256 = sized(message.sha256, SHA256_BYTES, "SHA-256")
             length = _signature_length(len(message.signature))
-            return MessageType.UPDATE_BEGIN, UPDATE_BEGIN.pack(message.length, sha256, length) + message.signature
+            return MessageType.UPDATE_BEGIN, UPDATE_BEGIN.pack(
+                message.length, sha256, length
+            ) + message.signature
         case UpdateStatus():
             text = cut_text_field(message.text, MAX_TEXT_BYTES)
             return MessageType.UPDATE_STATUS, UPDATE_STATUS.pack(message.state, message.granted) + text

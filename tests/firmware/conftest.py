@@ -13,6 +13,7 @@ import trio
 
 from bridge_bench import Bench, bench_of
 from bridge_process import Running, real_bridge, running_board, running_bridge
+from securable_bridges import Securable
 from simulated_chips import board_of
 from stmota_protocol.steps import UartSettings
 from stmota_simulator.board_file import board_lines
@@ -230,3 +231,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == "turnaround":
                 terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
+@pytest.fixture(params=["c", "python"])
+def bridge_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Securable:
+    if request.config.getoption("--bridge"):
+        pytest.skip("a real bridge would be secured for good")
+    (tmp_path / "kept").mkdir()
+    if request.param == "c":
+        program: Path = request.getfixturevalue("securable_stmota_bridge")
+        return Securable([str(program), "--state-dir", str(tmp_path / "kept")], tmp_path, is_c=True)
+    environment = ["env", f"XDG_STATE_HOME={tmp_path / 'kept'}"]
+    return Securable([*environment, sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"], tmp_path, is_c=False)

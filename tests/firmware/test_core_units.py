@@ -27,6 +27,7 @@ PROGRAMS = {
     "test_engine": AT_THE_FAKE_PORT,
     "test_ring": AT_THE_FAKE_PORT,
     "test_security": AT_THE_FAKE_PORT,
+    "test_update": AT_THE_FAKE_PORT,
     "test_tty": AT_A_FAKE_KERNEL,
 }
 CASES = [

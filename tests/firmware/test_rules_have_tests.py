@@ -85,6 +85,7 @@ CLOSED = (
     steps.Unclaimed,
     upkeep.SettingsVerdict,
     upkeep.UpdateState,
+    upkeep.FirmwareTrial,
 )
 NOT_SEEN = {
     "Cause.OTHER",  # one that this version does not know: tests/protocol/test_wire.py

@@ -6,8 +6,6 @@ Bridges of their own, since securing one is for good; a bridge that is named (--
 import contextlib
 import os
 import ssl
-import sys
-from pathlib import Path
 
 import pytest
 import trio
@@ -32,7 +30,6 @@ from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInsta
 from stmota_protocol.steps import Batch, Receive, Send, Unclaimed, Wait
 from stmota_protocol.upkeep import NetworkRights
 
-PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
 NO_WINDOW = (
     "this bridge can be secured only just after its power-up, or while its console allows it: restart it, "
     "then try again within 5 minutes"
@@ -45,18 +42,6 @@ CLIENT_HELLO_OF_TLS_1_1 = bytes.fromhex(
 )
 ALERT, FATAL, PROTOCOL_VERSION = 21, 2, 70  # RFC 8446, 6
 PARTS, PART_BYTES = 12, 4000  # results of three quarters of the credit
-
-
-@pytest.fixture(params=["c", "python"])
-def bridge_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Securable:
-    if request.config.getoption("--bridge"):
-        pytest.skip("a real bridge would be secured for good")
-    (tmp_path / "kept").mkdir()
-    if request.param == "c":
-        program: Path = request.getfixturevalue("securable_stmota_bridge")
-        return Securable([str(program), "--state-dir", str(tmp_path / "kept")], tmp_path, is_c=True)
-    environment = ["env", f"XDG_STATE_HOME={tmp_path / 'kept'}"]
-    return Securable([*environment, sys.executable, "-c", PYTHON_BRIDGE, "--no-mdns"], tmp_path, is_c=False)
 
 
 async def works(peer: Peer) -> None:

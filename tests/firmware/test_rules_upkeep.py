@@ -24,6 +24,7 @@ from stmota_protocol.messages import (
 )
 from stmota_protocol.steps import Unclaimed
 from stmota_protocol.upkeep import (
+    FirmwareTrial,
     GetSettings,
     NetworkRights,
     Restart,
@@ -192,6 +193,25 @@ async def test_no_restart_under_a_batch_and_no_second_question(kept: Kept) -> No
             assert (await peer.closing()).reason is CloseReason.PROTOCOL_ERROR
 
 
+async def trial(bench: Bench) -> tuple[str, FirmwareTrial]:
+    """Which firmware the bridge greets with, and what it tells of the newest update."""
+    identity = (await bench.look()).identity
+    return identity.firmware, identity.trial
+
+
+async def trial_if_there(bench: Bench) -> tuple[str, FirmwareTrial] | None:
+    """The same; None while the bridge starts anew."""
+    try:
+        peer = await bench.peer()
+        await peer.stream.send_all(peer.connection.preamble())
+        greeting = await peer.receive()
+    except (OSError, trio.BrokenResourceError):
+        return None
+    if not isinstance(greeting, Greeting) or greeting.identity.trial is FirmwareTrial.UNDER_WAY:
+        return None
+    return greeting.identity.firmware, greeting.identity.trial
+
+
 async def send_image(peer: Peer, data: bytes, sha256: bytes | None = None) -> UpdateStatus:
     """Send all of it as it is granted; the status that ends it."""
     begin = UpdateBegin(len(data), sha256 or hashlib.sha256(data).digest())
@@ -228,13 +248,33 @@ async def test_a_firmware_is_written_checked_tried_and_kept_or_taken_back(kept: 
         peer = await bench.controller()  # R67: the one before is gone with its connection
         assert (await send_image(peer, image("1.2.3"))).state is UpdateState.WRITTEN
         peer = await restarted(bench, peer)
-        assert (await bench.look()).identity.firmware == "1.2.3"
+        assert await trial(bench) == ("1.2.3", FirmwareTrial.UNDER_WAY)
         assert isinstance(await bench.hello(peer), Welcome)  # which keeps it
         assert (await send_image(peer, image("1.2.4"))).state is UpdateState.WRITTEN
         await restarted(bench, peer)
-        assert (await bench.look()).identity.firmware == "1.2.4"
+        assert await trial(bench) == ("1.2.4", FirmwareTrial.UNDER_WAY)
     async with kept.running() as bench:  # no controller came: the one before is back
-        assert (await bench.look()).identity.firmware == "1.2.3"
+        assert await trial(bench) == ("1.2.3", FirmwareTrial.FAILED)
+        peer = await bench.controller()
+        assert (await send_image(peer, image("1.2.4"))).state is UpdateState.WRITTEN
+        peer = await restarted(bench, peer)
+        assert isinstance(await bench.hello(peer), Welcome)
+        assert await trial(bench) == ("1.2.4", FirmwareTrial.NONE)
+
+
+@pytest.mark.rule("R65")
+async def test_a_firmware_that_no_controller_comes_to_in_its_time_goes_by_itself(kept: Kept) -> None:
+    if not kept.is_c:
+        pytest.skip("a soft bridge is updated with pip")
+    kept.command += ["--trial", "1"]
+    async with kept.running() as bench:
+        peer = await bench.controller()
+        assert (await send_image(peer, image("1.2.3"))).state is UpdateState.WRITTEN
+        peer = await restarted(bench, peer)
+        assert (await peer.closing()).reason is CloseReason.SHUTDOWN
+        while (found := await trial_if_there(bench)) is None:
+            await trio.lowlevel.checkpoint()
+        assert found == ("host-0.1.0", FirmwareTrial.FAILED)
 
 
 @pytest.mark.rule("R58", "R65", "R66")

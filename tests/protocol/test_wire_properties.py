@@ -69,6 +69,7 @@ from stmota_protocol.steps import (
     Wait,
 )
 from stmota_protocol.upkeep import (
+    FirmwareTrial,
     GetSettings,
     NetworkRights,
     Restart,
@@ -191,6 +192,7 @@ identities = st.builds(
     rights=st.integers(0, 255).map(NetworkRights),
     project=text(32),
     chip=text(16),
+    trial=st.sampled_from(FirmwareTrial),
 )
 controller_ids = st.binary(min_size=16, max_size=16)
 last_batches = st.builds(LastBatch, u32, u32, st.sampled_from(Outcome))
@@ -214,7 +216,7 @@ upkeep: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(SetSettings, st.lists(st.builds(SettingChange, text(15), text(100)), max_size=8).map(tuple)),
     st.builds(SettingsAnswer, st.sampled_from(SettingsVerdict), text(15), sentences),
-    st.builds(UpdateBegin, u32, st.binary(min_size=32, max_size=32)),
+    st.builds(UpdateBegin, u32, st.binary(min_size=32, max_size=32), st.binary(max_size=80)),
     st.builds(UpdateStatus, st.sampled_from(UpdateState), u32, sentences),
     st.builds(UpdateData, u32, st.binary(min_size=1, max_size=100)),
 )

@@ -140,6 +140,7 @@ static void end_trial(bridge_t *bridge, uint64_t *wake_us)
     bridge->trial_until_us = UINT64_MAX;
     bridge_shut(bridge, "no controller came to the new firmware in its time: the one before it comes back");
     bridge_port_restart(bridge->port);
+    *wake_us = 0; /* what is to be said now */
 }
 
 bridge_error_t bridge_execute(bridge_t *bridge, uint64_t *wake_us)
