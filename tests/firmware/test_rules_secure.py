@@ -313,8 +313,6 @@ async def test_a_record_of_more_than_4096_bytes_ends_the_connection(bridge_kind:
 
 @pytest.mark.rule("R68")
 async def test_the_window_of_the_console_lets_a_bridge_be_secured(bridge_kind: Securable) -> None:
-    if not bridge_kind.is_c:
-        pytest.skip("tests/edge: on the virtual clock")
     async with bridge_kind.running() as lab:
         await lab.secure()
         controller = await lab.tls()
