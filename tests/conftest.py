@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Compiling is more than half of what starting a client or a daemon takes.
     """
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") and config.cache is not None:
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
 
 

@@ -3,13 +3,12 @@
 import pytest
 import trio
 
+from flash_rig import flashed, refused
 from lab import RecordingReport, linked_board
 from sample_images import make_image
 from stmota_daemon.flash import flash
 from stmota_daemon.inspect import info
-from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Phase, ProblemCode
-from stmota_simulator.board import VirtualBoard
+from stmota_protocol.api import FlashFile, FlashOptions, Phase, ProblemCode
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 from stmota_simulator.faults import Faults
@@ -18,11 +17,6 @@ from stmota_simulator.faults import Faults
 def options(**changed: bool | int | str | None) -> FlashOptions:
     files = (FlashFile(firmware="", filename="fw.bin"),)
     return FlashOptions(files=files, **changed)  # type: ignore[arg-type]
-
-
-async def flashed(board: VirtualBoard, image: bytes, **changed: bool | int | str | None) -> FlashReport:
-    async with linked_board(board) as (lab, _):
-        return await flash(lab, RecordingReport(), [image], options(**changed))
 
 
 async def test_what_stands_behind_the_image_in_its_last_page_is_erased_and_the_next_page_kept(
@@ -68,18 +62,6 @@ async def test_the_unit_with_the_vector_table_is_erased_first_and_its_first_bloc
     before_last = next(flash for flash in reversed(starts) if flash[:256] != image[:256])
     assert before_last[:256] == b"\xff" * 256
     assert before_last[256 : len(image)] == image[256:]
-
-
-async def refused(board: VirtualBoard, image: bytes, **changed: bool | int | str | None) -> WorkFailed:
-    before = board.flash
-    async with linked_board(board) as (lab, _):
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [image], options(**changed))
-    assert board.flash == before
-    assert board.counters.unit_erases == 0
-    assert failure.value.problem.message
-    assert failure.value.problem.remedy
-    return failure.value
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""A flash of chips whose ROMs are wrong in each way that protocol.md §6 lists, and what it comes to without
-the host's rule."""
+"""A flash of chips whose ROMs are wrong in the ways that protocol.md §6 lists; without the host's rule."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from trio.testing import MockClock
 
+from defect_rig import PIN_DECIDES, Without
+from flash_rig import failed, flashed
 from lab import RecordingReport, linked_board
 from sample_images import make_image
 from stmota_daemon.bootloader import Bootloader
@@ -16,57 +16,17 @@ from stmota_daemon.target import read_several
 from stmota_daemon.trouble import Trouble
 from stmota_daemon.work import WorkFailed
 from stmota_protocol import an3155
-from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, ProblemCode
-from stmota_protocol.chips import CHIPS, RegisterRead, defect_table
-from stmota_protocol.chips.defects import Defect, DefectKind
-from stmota_protocol.steps import Line, UartSettings, Wait
-from stmota_simulator.board import LINES, VirtualBoard
+from stmota_protocol.api import FlashFile, FlashOptions, ProblemCode
+from stmota_protocol.chips import CHIPS, RegisterRead
+from stmota_protocol.chips.defects import DefectKind
+from stmota_protocol.steps import UartSettings, Wait
+from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
-from stmota_simulator.chip import State
 
 KIB = 1024
 FLASH = 0x0800_0000
 BANK_2_OF_G0B1 = 0x0804_0000
 BANK_2_OF_H743 = 0x0810_0000
-PIN_DECIDES = {"nBOOT_SEL": 0}
-Without = Callable[[DefectKind], None]
-
-
-async def flashed(
-    board: VirtualBoard,
-    image: bytes,
-    *,
-    address: int | None = None,
-    lines: Line = LINES,
-    report: RecordingReport | None = None,
-) -> FlashReport:
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.bin", address=address),))
-    async with linked_board(board, lines=lines) as (lab, _):
-        return await flash(lab, report or RecordingReport(), [image], options)
-
-
-async def refused(
-    board: VirtualBoard, image: bytes, *, address: int | None = None, lines: Line = LINES
-) -> WorkFailed:
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.bin", address=address),))
-    async with linked_board(board, lines=lines) as (lab, _):
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [image], options)
-    return failure.value
-
-
-@pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch) -> Without:
-    """Take all defects of a kind out of the host's table."""
-
-    def take_out(kind: DefectKind) -> None:
-        left: tuple[Defect, ...] = tuple(one for one in defect_table.DEFECTS if one.kind is not kind)
-        monkeypatch.setattr(defect_table, "DEFECTS", left)
-
-    return take_out
-
-
-# Refusals: two NACKs, none
 
 
 @pytest.mark.parametrize(
@@ -77,7 +37,7 @@ async def test_a_chip_that_refuses_twice_is_told_to_be_read_protected(
     chip: str, version: str, autojump_clock: MockClock
 ) -> None:
     board = make_board(chip, bootloader_version=version, rdp=1)
-    failure = await refused(board, make_image(1000))
+    failure = await failed(board, make_image(1000))
     assert failure.problem.code is ProblemCode.PROTECTED
     assert board.chip.resets == 4  # power-on, entry, once more to be sure of the refusal, and the end
 
@@ -144,9 +104,6 @@ async def test_a_chip_that_refuses_no_address_is_flashed(
     assert report.recoveries == 0
 
 
-# Sync and GET
-
-
 async def test_a_second_ack_of_the_sync_is_dropped(autojump_clock: MockClock) -> None:
     board = make_board("L412")
     image = make_image(3000)
@@ -163,7 +120,7 @@ async def test_without_the_drain_a_second_ack_would_shift_the_reply_to_get(
         return Wait(0)
 
     monkeypatch.setattr(an3155, "settled", nothing)
-    failure = await refused(make_board("L412"), make_image(1000))
+    failure = await failed(make_board("L412"), make_image(1000))
     assert failure.problem.step == "sync"
 
 
@@ -181,12 +138,9 @@ async def test_without_the_row_a_list_with_a_wrong_count_is_one_with_lost_bytes(
 ) -> None:
     without(DefectKind.MISCOUNTED_GET)
     board = make_board("H743", bootloader_version="9.0")
-    failure = await refused(board, make_image(1000))
+    failure = await failed(board, make_image(1000))
     assert "GET announced two bytes more than came" in failure.problem.message
     assert board.counters.unit_erases == 0
-
-
-# Erasing
 
 
 @pytest.mark.parametrize(
@@ -242,93 +196,9 @@ async def test_without_the_rule_writes_to_bank_2_would_be_lost(
     without(DefectKind.EARLY_ERASE_ACK)
     board = make_board("H743", bootloader_version="9.1")
     image = make_image(3000, flash_start=BANK_2_OF_H743)
-    failure = await refused(board, image, address=BANK_2_OF_H743)
+    failure = await failed(board, image, address=BANK_2_OF_H743)
     assert "after writing it twice" in failure.problem.message
     assert board.counters.programs_refused > 0
-
-
-# GO
-
-
-async def test_go_without_its_first_ack_starts_the_application(autojump_clock: MockClock) -> None:
-    board = make_board("H743", bootloader_version="9.1", boot0=True)
-    report = await flashed(board, make_image(1000), lines=Line.NRST)
-    assert board.boots[-1].by_go
-    assert board.boots[-1].state is State.APPLICATION
-    assert report.note == "this bridge has no BOOT0 line: set BOOT0 low before the next reset"
-
-
-async def test_without_the_rule_a_missing_first_ack_would_fail_the_start(
-    autojump_clock: MockClock, without: Without
-) -> None:
-    without(DefectKind.GO_FIRST_ACK)
-    board = make_board("H743", bootloader_version="9.1", boot0=True)
-    failure = await refused(board, make_image(1000), lines=Line.NRST)
-    assert failure.problem.code is ProblemCode.NOT_STARTED
-
-
-@pytest.mark.parametrize("version", ["13.2", "13.3"])
-async def test_a_rom_whose_go_does_not_work_is_left_by_a_reset(
-    version: str, autojump_clock: MockClock
-) -> None:
-    board = make_board("H743", bootloader_version=version)
-    await flashed(board, make_image(1000))
-    assert board.boots[-1].state is State.APPLICATION
-    assert not board.boots[-1].by_go
-
-
-async def test_where_go_does_not_work_and_a_reset_is_not_wired_the_start_is_said_to_be_the_users(
-    autojump_clock: MockClock,
-) -> None:
-    board = make_board("H743", bootloader_version="13.2", boot0=True)
-    image = make_image(1000)
-    failure = await refused(board, image, lines=Line.NRST)
-    assert failure.problem.code is ProblemCode.NOT_STARTED
-    assert "GO does not work" in failure.problem.message
-    assert failure.problem.remedy == "reset or power-cycle the board with BOOT0 low"
-    assert board.flash[: len(image)] == image
-
-
-async def test_without_the_rule_a_dead_go_would_be_taken_for_a_start(
-    autojump_clock: MockClock, without: Without
-) -> None:
-    without(DefectKind.GO_DEAD)
-    board = make_board("H743", bootloader_version="13.2", boot0=True)
-    await flashed(board, make_image(1000), lines=Line.NRST)
-    assert board.state is State.BOOTLOADER
-    assert board.boots == []
-
-
-async def test_an_image_whose_stack_go_does_not_bear_is_not_started_by_it(
-    autojump_clock: MockClock, without: Without
-) -> None:
-    image = make_image(1000, stack_top=0x2002_0000)
-    board = make_board("H743", bootloader_version="9.1", boot0=True)
-    failure = await refused(board, image, lines=Line.NRST)
-    assert failure.problem.code is ProblemCode.NOT_STARTED
-    assert "the image's is 0x20020000" in failure.problem.message
-
-    await flashed(make_board("H743", bootloader_version="9.1"), image)  # by reset: nothing against it
-
-    without(DefectKind.GO_STACK)
-    board = make_board("H743", bootloader_version="9.1", boot0=True)
-    await flashed(board, image, lines=Line.NRST)
-    assert board.state is State.BOOTLOADER
-
-
-async def test_what_go_leaves_behind_is_told_where_a_board_is_started_by_it(
-    autojump_clock: MockClock,
-) -> None:
-    by_go = await flashed(
-        make_board("F407", bootloader_version="9.0", boot0=True), make_image(1000), lines=Line.NRST
-    )
-    by_reset = await flashed(make_board("F407", bootloader_version="9.0"), make_image(1000))
-    assert by_go.note is not None
-    assert "GO leaves the CCM's clock off" in by_go.note
-    assert by_reset.note is None
-
-
-# Reading and writing
 
 
 @pytest.mark.parametrize(("chip", "version"), [("H723", "9.2"), ("H7A3", "9.1")])
@@ -350,7 +220,7 @@ async def test_without_the_rule_such_a_flash_would_fail(
 ) -> None:
     without(DefectKind.WRITE_AFTER_READ)
     board = make_board(chip, bootloader_version=version)
-    failure = await refused(board, make_image(5000))
+    failure = await failed(board, make_image(5000))
     assert failure.problem.code is ProblemCode.VERIFY_FAILED
 
 
@@ -390,19 +260,6 @@ async def test_read_alone_the_flash_size_would_be_refused(
         assert await read_several(bootloader, [RegisterRead(register, 2)]) == {}
 
 
-# Starting
-
-
-@pytest.mark.parametrize("chip", ["L476", "H7A3", "F105"])
-async def test_a_rom_that_starts_or_answers_late_is_waited_for(chip: str, autojump_clock: MockClock) -> None:
-    board = make_board(chip, has_crystal=False)
-    image = make_image(3000)
-    report = await flashed(board, image)
-    assert board.flash[: len(image)] == image
-    assert report.recoveries == 0
-    assert report.target.flash_size_source == "chip"
-
-
 async def test_a_rom_that_jitters_is_flashed_at_57600_and_the_remedy_says_so(
     autojump_clock: MockClock,
 ) -> None:
@@ -417,40 +274,3 @@ async def test_a_rom_that_jitters_is_flashed_at_57600_and_the_remedy_says_so(
         with pytest.raises(WorkFailed) as failure:
             await flash(lab, RecordingReport(), [image], FlashOptions(files=slow.files))
     assert (failure.value.problem.remedy or "").startswith("try --baud 57600 (115200 baud may fail by jitter")
-
-
-async def test_a_chip_that_hangs_on_a_reset_with_empty_flash_is_flashed_without_one(
-    autojump_clock: MockClock,
-) -> None:
-    board = make_board("C051", image=make_image(2000, seed=1), option_bits=PIN_DECIDES)
-    image = make_image(5000, seed=2)
-    await flashed(board, image)
-    assert board.flash[: len(image)] == image
-    assert board.boots[-1].state is State.APPLICATION
-
-
-async def test_trouble_after_the_erase_of_such_a_chip_ends_with_the_advice_to_power_cycle_it(
-    autojump_clock: MockClock,
-) -> None:
-    board = make_board("C051", image=make_image(2000, seed=1), option_bits=PIN_DECIDES)
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.bin"),))
-    async with linked_board(board) as (lab, bridge):
-
-        def reset_amid_the_writes(count: int) -> None:
-            if count == 12:
-                now_us = bridge.port.now_us()
-                board.set_lines(Line.NRST, Line(0), now_us)
-                board.set_lines(Line.NRST, Line.NRST, now_us)
-
-        bridge.on_batch_ended = reset_amid_the_writes
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [make_image(20_000, seed=2)], options)
-        assert failure.value.problem.code is ProblemCode.SILENT
-        assert (failure.value.problem.remedy or "").startswith("power-cycle the board, then flash again")
-
-
-async def test_a_rom_that_clears_the_empty_flag_is_left_by_go(autojump_clock: MockClock) -> None:
-    board = make_board("G071", bootloader_version="11.3", option_bits=PIN_DECIDES)
-    await flashed(board, make_image(3000))
-    assert board.boots[-1].by_go
-    assert board.boots[-1].state is State.APPLICATION

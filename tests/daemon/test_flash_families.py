@@ -7,13 +7,12 @@ import pytest
 import trio
 
 from firmware_files import make_hex
+from flash_rig import flashed, refused
 from lab import RecordingReport, linked_board
 from sample_images import make_image
 from simulated_chips import NAMES, board_of
-from stmota_daemon.flash import flash
 from stmota_daemon.inspect import info
-from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, Problem, ProblemCode, TargetInfo
+from stmota_protocol.api import ProblemCode, TargetInfo
 from stmota_simulator import boards
 from stmota_simulator.board import VirtualBoard
 from stmota_simulator.chip import State
@@ -35,26 +34,6 @@ TWO_BANKS = [
     *((chip, {"DUALBANK": bit}) for chip in ("L476xE", "U575") for bit in (0, 1)),
 ]
 """Chips that have two banks, or can have them, with the option bit both ways."""
-
-
-async def flashed(
-    board: VirtualBoard, image: bytes, address: int | None = None, *, force: bool = False
-) -> FlashReport:
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw", address=address),), force=force)
-    async with linked_board(board) as (lab, _):
-        return await flash(lab, RecordingReport(), [image], options)
-
-
-async def refused(
-    board: VirtualBoard, image: bytes, address: int | None = None, *, force: bool = True
-) -> Problem:
-    before = board.flash
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw", address=address),), force=force)
-    async with linked_board(board) as (lab, _):
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [image], options)
-    assert (board.flash, board.counters.unit_erases) == (before, 0)
-    return failure.value.problem
 
 
 async def told(board: VirtualBoard) -> TargetInfo:
@@ -104,7 +83,7 @@ async def test_an_image_at_the_very_end_of_the_flash_spares_what_is_before_it(
     board.memory.flash.preload(old)
     offset = own_end(board) - 2 * KIB
     image = make_image(2 * KIB, flash_start=FLASH + offset)
-    await flashed(board, image, FLASH + offset, force=True)
+    await flashed(board, image, address=FLASH + offset, force=True)
     assert board.flash == expected(board, old, image, offset)
 
 
@@ -117,7 +96,7 @@ async def test_an_image_across_the_middle_of_the_flash_reaches_into_bank_2(
     board.memory.flash.preload(old)
     offset = len(old) // 2 - KIB
     image = make_image(3 * KIB, flash_start=FLASH + offset)
-    report = await flashed(board, image, FLASH + offset, force=True)
+    report = await flashed(board, image, address=FLASH + offset, force=True)
     assert board.flash == expected(board, old, image, offset)
     assert report.recoveries == 0
 
@@ -226,7 +205,9 @@ async def test_an_image_for_where_the_size_matters_is_refused_if_it_cannot_be_re
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     changed(chip, without_registers)
-    problem = await refused(board_of(chip, bits), make_image(1000, flash_start=at), at)
+    problem = (
+        await refused(board_of(chip, bits), make_image(1000, flash_start=at), address=at, force=True)
+    ).problem
     assert problem.code is ProblemCode.WRONG_CHIP
     assert f"flash size, on which the erase units from {doubtful} on depend" in problem.message
     assert problem.remedy is not None
@@ -257,7 +238,9 @@ def no_option_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_erase_units_that_hang_on_an_option_bit_that_cannot_be_read_are_not_guessed(
     chip: str, at: int, option: str, autojump_clock: trio.testing.MockClock
 ) -> None:
-    problem = await refused(board_of(chip), make_image(1000, flash_start=at), at)
+    problem = (
+        await refused(board_of(chip), make_image(1000, flash_start=at), address=at, force=True)
+    ).problem
     assert problem.code is ProblemCode.WRONG_CHIP
     assert f"depend on option bit {option} (" in problem.message
     assert "could not be read" in problem.message
@@ -292,7 +275,7 @@ async def test_option_words_are_asked_for_one_by_one_where_the_whole_range_is_re
 async def test_an_empty_chip_that_would_ignore_boot0_afterwards_is_refused(
     chip: str, bits: dict[str, int], option: str, autojump_clock: trio.testing.MockClock
 ) -> None:
-    problem = await refused(board_of(chip, bits), make_image(1000), force=False)
+    problem = (await refused(board_of(chip, bits), make_image(1000))).problem
     assert problem.code is ProblemCode.WOULD_LOCK_OUT
     assert option in problem.message
 

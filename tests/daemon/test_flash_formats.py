@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
+import flash_rig
 from firmware_files import (
     MAKERS,
     STM32F1,
@@ -19,6 +20,7 @@ from firmware_files import (
     make_srec,
     make_uf2,
 )
+from flash_rig import flashed
 from lab import RecordingReport, linked_board
 from sample_images import SAMPLE_FIRMWARE, make_image
 from stmota_daemon.flash import flash
@@ -40,22 +42,9 @@ SAMPLE = SAMPLE_FIRMWARE.read_bytes()
 OBJCOPY_FORMATS = {"hex": "ihex", "srec": "srec"}
 
 
-async def flashed(board: VirtualBoard, file: bytes, *, force: bool = False) -> FlashReport:
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.any"),), force=force)
-    async with linked_board(board) as (lab, _):
-        return await flash(lab, RecordingReport(), [file], options)
-
-
 async def refused(file: bytes, address: int | None = None) -> Problem:
     board = make_board("F103xB", image=make_image(1000))
-    before = board.flash
-    options = FlashOptions(files=(FlashFile(firmware="", filename="fw.any", address=address),))
-    async with linked_board(board) as (lab, _):
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [file], options)
-    assert board.flash == before
-    assert board.counters.unit_erases == 0
-    return failure.value.problem
+    return (await flash_rig.refused(board, file, address=address, filename="fw.any")).problem
 
 
 def run(*command: str | Path) -> None:

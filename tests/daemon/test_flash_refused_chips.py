@@ -3,39 +3,18 @@
 import pytest
 from trio.testing import MockClock
 
-from lab import RecordingReport, linked_board
+from flash_rig import flashed, refused
 from sample_images import make_image
 from simulated_chips import board_of
-from stmota_daemon.flash import flash
-from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, ProblemCode
+from stmota_protocol.api import ProblemCode
 from stmota_protocol.chips import CHIPS
 from stmota_protocol.chips.layout import LayoutUnknown, units_of
 from stmota_protocol.chips.secure_flash import SecureFlashUnknown, secure_flash_start
-from stmota_simulator.board import VirtualBoard
 from stmota_simulator.boards import make_board
 
 FLASH = 0x0800_0000
 PAGE = 4096
 WB55, WB15, WL = 0x495, 0x494, 0x497
-
-
-async def flashed(board: VirtualBoard, image: bytes, address: int, *, force: bool = False) -> FlashReport:
-    files = (FlashFile(firmware="", filename="fw.bin", address=address),)
-    async with linked_board(board) as (lab, _):
-        return await flash(lab, RecordingReport(), [image], FlashOptions(files=files, force=force))
-
-
-async def refused(board: VirtualBoard, image: bytes, address: int, *, force: bool = False) -> WorkFailed:
-    before = board.flash
-    files = (FlashFile(firmware="", filename="fw.bin", address=address),)
-    async with linked_board(board) as (lab, _):
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [image], FlashOptions(files=files, force=force))
-    assert board.flash == before
-    assert (board.counters.unit_erases, board.counters.mass_erases) == (0, 0)
-    assert board.counters.protected_attempts == 0
-    return failure.value
 
 
 def option_words(optr_at: int, optr: int, sfr: int | None) -> dict[int, bytes]:
@@ -52,7 +31,8 @@ async def test_an_image_that_reaches_into_the_radio_cores_flash_is_refused_befor
 ) -> None:
     board = board_of("WB55", {"SFSA": 0xCB})
     secure_from = FLASH + 0xCB * PAGE
-    failure = await refused(board, make_image(PAGE + 8), secure_from - PAGE, force=force)
+    failure = await refused(board, make_image(PAGE + 8), address=secure_from - PAGE, force=force)
+    assert board.counters.protected_attempts == 0
     assert failure.problem.code is ProblemCode.DOES_NOT_FIT
     assert "from 0x080CB000 on (SFSA) the flash of STM32WB3x/WB5x (0x495) belongs" in failure.problem.message
     assert "end below 0x080CB000" in (failure.problem.remedy or "")
@@ -66,7 +46,7 @@ async def test_the_last_page_below_it_is_flashed_and_nothing_above_is_touched(
     board = board_of("WB55", {"SFSA": 0xCB}, image=b"\x5a" * 0x10_0000)
     secure_from = 0xCB * PAGE
     image = make_image(PAGE, flash_start=FLASH + secure_from - PAGE)
-    await flashed(board, image, FLASH + secure_from - PAGE)
+    await flashed(board, image, address=FLASH + secure_from - PAGE)
     assert board.flash[secure_from - PAGE : secure_from] == image
     assert board.flash[secure_from:] == b"\x5a" * (0x10_0000 - secure_from)
     assert board.counters.protected_attempts == 0
@@ -108,7 +88,7 @@ def test_a_chip_all_of_whose_flash_is_secure_is_refused() -> None:
 async def test_a_wl_without_secure_flash_is_flashed_to_its_end(autojump_clock: MockClock) -> None:
     board = board_of("WLE5")
     image = make_image(2048, flash_start=FLASH + 254 * 1024)
-    await flashed(board, image, FLASH + 254 * 1024)
+    await flashed(board, image, address=FLASH + 254 * 1024)
     assert board.flash[254 * 1024 :] == image
 
 
@@ -117,7 +97,8 @@ async def test_a_chip_that_speaks_the_bluenrg_protocol_is_refused_by_name(
     version: str, autojump_clock: MockClock
 ) -> None:
     board = make_board("WB05", bootloader_version=version)
-    failure = await refused(board, make_image(1000), 0x1004_0000)
+    failure = await refused(board, make_image(1000), address=0x1004_0000)
+    assert board.counters.protected_attempts == 0
     assert failure.problem.code is ProblemCode.WRONG_CHIP
     assert failure.problem.message == "STM32WB05 (0x03B) speaks another bootloader protocol than AN3155"
     assert failure.problem.remedy == "this family is not supported; use ST's own tools"

@@ -3,41 +3,21 @@
 import pytest
 from trio.testing import MockClock
 
+from flash_rig import flashed, refused
 from lab import RecordingReport, linked_board
 from sample_images import make_image
 from stmota_daemon.flash import flash
-from stmota_daemon.work import WorkFailed
-from stmota_protocol.api import FlashFile, FlashOptions, FlashReport, ProblemCode
+from stmota_protocol.api import FlashFile, FlashOptions, ProblemCode
 from stmota_protocol.chips import CHIPS
 from stmota_protocol.chips.supply import SupplyRefused, supply_range
 from stmota_protocol.steps import Line
-from stmota_simulator.board import LINES, VirtualBoard
+from stmota_simulator.board import LINES
 from stmota_simulator.boards import make_board
 from stmota_simulator.chip import State
 from stmota_simulator.faults import ByteFault, ByteFaultKind, Direction, Faults
 
+IMAGE = make_image(20_000)
 FW = (FlashFile(firmware="", filename="fw.bin"),)
-
-
-async def flashed(
-    board: VirtualBoard,
-    supply_mv: int | None,
-    *,
-    start: bool = True,
-    lines: Line = LINES,
-    report: RecordingReport | None = None,
-) -> FlashReport:
-    options = FlashOptions(files=FW, supply_mv=supply_mv, start=start)
-    async with linked_board(board, lines=lines) as (lab, _):
-        return await flash(lab, report or RecordingReport(), [make_image(20_000)], options)
-
-
-async def refused(board: VirtualBoard, supply_mv: int) -> WorkFailed:
-    options = FlashOptions(files=FW, supply_mv=supply_mv)
-    async with linked_board(board) as (lab, _):
-        with pytest.raises(WorkFailed) as failure:
-            await flash(lab, RecordingReport(), [make_image(20_000)], options)
-    return failure.value
 
 
 @pytest.mark.parametrize(
@@ -78,7 +58,7 @@ async def test_a_supply_that_no_chip_has_is_refused_before_the_chip_is_touched(
     supply_mv: int, autojump_clock: MockClock
 ) -> None:
     board = make_board("F407")
-    failure = await refused(board, supply_mv)
+    failure = await refused(board, IMAGE, supply_mv=supply_mv)
     assert failure.problem.code is ProblemCode.USAGE
     assert f"{supply_mv} mV is outside of 1800 to 3600 mV" in failure.problem.message
     assert board.chip.resets == 1
@@ -86,7 +66,7 @@ async def test_a_supply_that_no_chip_has_is_refused_before_the_chip_is_touched(
 
 async def test_a_family_without_it_is_refused_before_the_first_erase(autojump_clock: MockClock) -> None:
     board = make_board("F103xB")
-    failure = await refused(board, 3300)
+    failure = await refused(board, IMAGE, supply_mv=3300)
     assert failure.problem.code is ProblemCode.USAGE
     assert "STM32F103 medium density (0x410)" in failure.problem.message
     assert board.counters.unit_erases == 0
@@ -94,8 +74,8 @@ async def test_a_family_without_it_is_refused_before_the_first_erase(autojump_cl
 
 async def test_an_f4_at_3300_mv_erases_in_half_the_time_and_writes_faster(autojump_clock: MockClock) -> None:
     slow, fast = make_board("F407"), make_board("F407")
-    plain = await flashed(slow, None)
-    told = await flashed(fast, 3300)
+    plain = await flashed(slow, IMAGE)
+    told = await flashed(fast, IMAGE, supply_mv=3300)
     assert fast.flash == slow.flash
     # two sectors of 16 KiB: 0.4 s each byte by byte, half of it with 32 bits at once
     assert plain.phase_seconds["erase"] - told.phase_seconds["erase"] == pytest.approx(0.4, abs=0.01)
@@ -132,5 +112,5 @@ async def test_a_chip_left_without_a_reset_is_set_back_to_byte_by_byte(
 
 async def test_the_report_tells_what_the_supply_gives(autojump_clock: MockClock) -> None:
     report = RecordingReport()
-    await flashed(make_board("F407"), 2500, report=report)
+    await flashed(make_board("F407"), IMAGE, supply_mv=2500, report=report)
     assert "supply 2500 mV: the chip erases and programs 16 bits at once" in report.notes
