@@ -13,7 +13,9 @@ HELP_RESET = "Modem line wired to NRST: rts or dtr. Asserting it asserts NRST; a
 HELP_BOOT0 = "Modem line wired to BOOT0: rts or dtr. Asserting it drives BOOT0 high; a leading ! inverts."
 HELP_LISTEN = "Where to listen. Anyone who reaches it can flash the board: only this machine unless you say."
 HELP_NO_MDNS = "Do not announce it: daemons need its address (stmota bridge add NAME HOST:PORT)."
-HELP_SETTINGS = "Let the network change name and console (stmota bridge settings); they are kept in FILE."
+HELP_SETTINGS = (
+    "Let the network change name and console (stmota bridge settings), kept in FILE; in secure mode it may."
+)
 HELP_CONSOLE = "How the board's application talks, until a daemon says otherwise."
 
 HELP_WINDOW = "For so long after the start a daemon may secure it (stmota bridge secure NAME); 0: never."
@@ -37,6 +39,8 @@ def serve(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     insecure: Annotated[bool, typer.Option("--insecure", help=HELP_INSECURE)] = False,
 ) -> None:
     """Make a serial port a bridge on the network.
+
+    Words typed at it: secure lets a daemon secure it for 5 minutes, insecure makes it forget its key.
 
     Example: stmota bridge serve --name desk --port /dev/ttyUSB0 --reset rts --boot0 dtr
     """
