@@ -145,11 +145,11 @@ def _read(file: str) -> str:
 def register(group: typer.Typer) -> None:
     """Add the group `ca` to the group `bridge`."""
     inner = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-    add_command(inner, "show", ShowArguments, show, examples=("stmota bridge ca show",))
+    add_command(inner, "show", ShowArguments, show, examples=("stmota bridge ca show --json",))
     add_command(
         inner, "export", ExportArguments, export,
         examples=("stmota bridge ca export lab-ca.pem", f"{VARIABLE}=… stmota bridge ca export lab-ca.pem"),
     )  # fmt: skip
     add_command(inner, "import", ImportArguments, import_, examples=("stmota bridge ca import lab-ca.pem",))
-    add_command(inner, "rotate", RotateArguments, rotate, examples=("stmota bridge ca rotate",))
+    add_command(inner, "rotate", RotateArguments, rotate, examples=("stmota bridge ca rotate --yes",))
     group.add_typer(inner, name="ca", help=with_examples(ca, ("stmota bridge ca show",)))
