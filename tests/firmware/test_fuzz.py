@@ -36,9 +36,9 @@ def play(fuzzer: Path, folder: Path, *arguments: str | Path) -> list[int]:
 def test_the_corpus_and_what_comes_of_it_break_nothing(fuzzer: Path, tmp_path: Path) -> None:
     inputs, executions, reached, edges = play(fuzzer, tmp_path, "-n", str(EXECUTIONS), *CORPUS)
     assert (inputs, executions) == (len(CORPUS), EXECUTIONS)
-    assert inputs > 30
+    assert inputs > 40
     assert reached < EXECUTIONS
-    assert edges > 1000
+    assert edges > 1700  # with what settings, updates and secure mode take
 
 
 @pytest.mark.parametrize("known", [*CORPUS, *FINDS], ids=lambda path: f"{path.parent.name}-{path.stem}")
