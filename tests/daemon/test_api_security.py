@@ -8,11 +8,17 @@ import pytest
 
 from secure_daemon import ID, bridge_of, served
 from secure_lab import SECURITY, DaemonApi, Refusal, daemon_of
+from stmota_daemon.bridge_state import secure_state
+from stmota_daemon.link import LinkError, LinkLost, NotSecure, SecuredElsewhere
 from stmota_protocol.api import (
     BridgeKey,
     CertificateAuthority,
     ExportAuthorities,
     ImportAuthorities,
+    Job,
+    JobKind,
+    JobRequest,
+    JobState,
     NetworkPlace,
     ProblemCode,
     SecureBridge,
@@ -199,3 +205,57 @@ async def test_keys_are_moved_over_the_unix_socket_only(tmp_path: Path) -> None:
         assert "BEGIN PRIVATE KEY" in await exported(api, None)
         with pytest.raises(Refusal, match="an empty passphrase protects nothing"):
             await api.ask("POST", "/v1/ca/export", None, ExportAuthorities(""))
+
+
+async def test_a_bridge_with_a_job_is_neither_secured_nor_renewed_until_the_job_has_ended(
+    tmp_path: Path,
+) -> None:
+    async with served(bridge_of(tmp_path / "b.pem")) as place, secured(tmp_path / "d", place) as api:
+        (old,) = await api.authorities()
+        job: Job = await api.ask("POST", "/v1/jobs", Job, JobRequest(kind=JobKind.INFO, bridge="desk"))
+        with pytest.raises(Refusal, match="the bridge desk has jobs") as caught:
+            await api.ask("POST", SECURITY, BridgeKey, SecureBridge())
+        assert caught.value.problem.code is ProblemCode.BUSY
+        new, kept = await api.ask("POST", "/v1/ca/rotate", CAS)
+        assert (new.signs, kept.fingerprint) == (True, old.fingerprint)
+        assert [one.waits_for for one in kept.bridges] == ["it has jobs"]
+        await api.ask("POST", f"/v1/jobs/{job.id}/cancel", Job)
+
+        async def only_one() -> list[CertificateAuthority] | None:
+            left = await api.authorities()
+            return left if len(left) == 1 else None
+
+        assert [one.fingerprint for one in await api.wait_for(only_one)] == [new.fingerprint]
+        ended: Job = await api.ask("GET", f"/v1/jobs/{job.id}", Job)
+        assert ended.state is JobState.CANCELLED
+
+
+OURS, OTHERS, PLAIN = SecureState.OURS, SecureState.OTHERS, SecureState.PLAIN
+
+
+@pytest.mark.parametrize(
+    ("is_ours", "trouble", "has_answered", "is_announced", "found"),
+    [
+        (True, None, True, False, OURS),
+        (True, LinkLost(), False, None, OURS),
+        (False, NotSecure("it claims an id of ours"), False, None, OURS),
+        (False, SecuredElsewhere(), True, False, OTHERS),
+        (False, None, True, True, PLAIN),
+        (False, LinkLost(), True, None, PLAIN),
+        (False, None, False, True, OTHERS),
+        (False, LinkLost(), False, False, PLAIN),
+        (False, LinkLost(), False, None, None),
+    ],
+)
+def test_what_was_found_at_a_bridge_counts_for_more_than_what_mdns_says(
+    *,
+    is_ours: bool,
+    trouble: LinkError | None,
+    has_answered: bool,
+    is_announced: bool | None,
+    found: SecureState | None,
+) -> None:
+    state = secure_state(
+        is_ours=is_ours, trouble=trouble, has_answered=has_answered, is_announced=is_announced
+    )
+    assert state is found
