@@ -118,6 +118,21 @@ def test_what_is_set_and_saved_is_there_after_a_reboot(console: Console) -> None
     assert {key: shown[key] for key in changes} == changes
 
 
+@pytest.mark.parametrize("led", ["21", "!21", "21:rgb", "none"])
+def test_an_led_is_plain_inverted_or_of_three_colours(console: Console, led: str) -> None:
+    heard = console(f"set led {led}\nsave\nreboot\nshow\n")
+    assert f"led = {led}" in heard.lines
+
+
+@pytest.mark.parametrize(
+    ("chip", "led"),
+    [("esp32", "2"), ("esp32s2", "none"), ("esp32s3", "38:rgb"), ("esp32c3", "8:rgb"), ("esp32c6", "8:rgb")],
+)
+def test_the_led_at_first_is_that_of_espressifs_boards(console: Console, chip: str, led: str) -> None:
+    """ESP-IDF v5.5.5, examples/get-started/blink: sdkconfig.defaults.CHIP."""
+    assert f"led = {led}" in console("show\n", chip).lines
+
+
 def test_what_is_not_saved_is_gone_after_a_reboot(console: Console) -> None:
     heard = console("set nrst 21\nreboot\nshow\n")
     assert heard.asked == ["reboot"]
@@ -154,6 +169,11 @@ def test_a_password_can_be_taken_away(console: Console) -> None:
         ("set nrst 19x", "nrst: write a GPIO's number, for example 19 or !19, or none"),
         ("set nrst -1", "nrst: write a GPIO's number"),
         ("set nrst", "nrst: write a GPIO's number"),
+        ("set nrst 21:rgb", "nrst: write a GPIO's number, for example 19 or !19, or none"),
+        ("set led 21:rgbw", "led: write a GPIO's number, for example 2, !2 or 8:rgb, or none"),
+        ("set led !21:rgb", "led: write a GPIO's number"),
+        ("set led :rgb", "led: write a GPIO's number"),
+        ("set led 6:rgb", "led: GPIO6 cannot be used: wired to the bridge's own flash"),
         ("set console 115200", "console: write baud, data bits, parity, stop bits: 115200 8N1"),
         ("set console 115200 8X1", "console: write baud"),
         ("set port 65536", "port: write a number from 1 to 65535"),

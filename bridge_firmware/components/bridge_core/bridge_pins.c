@@ -87,22 +87,24 @@ static const bridge_pin_range_t s_esp32c6[] = {
     {16, 17, BRIDGE_PIN_CONSOLE, CONSOLE},     {24, 30, BRIDGE_PIN_FLASH, FLASH},
 };
 
-/* Defaults in the order of bridge_pin_use_t. */
+/* Defaults in the order of bridge_pin_use_t. The WS2812s: ESP-IDF's examples/get-started/blink, sdkconfig.defaults.CHIP. */
 static const bridge_chip_t s_chips[] = {
     {"esp32", s_esp32, COUNT(s_esp32), 40, {4, 18, 19, 23, BRIDGE_NO_PIN, 2},
-     "on every DevKit's header, quiet at reset, no second use on a WROOM or WROVER; the LED of most DevKits is at GPIO2", 0},
+     "on every DevKit's header, quiet at reset, no second use on a WROOM or WROVER; the LED of most DevKits is at GPIO2",
+     false, 0},
     {"esp32-emac", s_esp32_emac, COUNT(s_esp32_emac), 40, {4, 36, 33, 32, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "what the PHY leaves; GPIO36 is an input only, and RX is one: the target's TX has to be wired or pulled up", 0},
+     "what the PHY leaves; GPIO36 is an input only, and RX is one: the target's TX has to be wired or pulled up", false,
+     0},
     {"esp32s2", s_esp32s2, COUNT(s_esp32s2), 47, {17, 18, 34, 33, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "UART1's usual pins (uart_pins.h), and two that nothing else uses", 0},
-    {"esp32s3", s_esp32s3, COUNT(s_esp32s3), 49, {17, 18, 21, 47, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
+     "UART1's usual pins (uart_pins.h), and two that nothing else uses", false, 0},
+    {"esp32s3", s_esp32s3, COUNT(s_esp32s3), 49, {17, 18, 21, 47, BRIDGE_NO_PIN, 38},
      "UART1's usual pins (uart_pins.h), and two outside of GPIO1 to GPIO20, of which many pulse low at power-up (from"
-     " memory of the datasheet)", 0},
-    {"esp32c3", s_esp32c3, COUNT(s_esp32c3), 22, {4, 5, 10, 3, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "what strapping, flash, USB and console leave, without GPIO0 and GPIO1 (a crystal's on some boards); a DevKit's LED"
-     " at GPIO8 is no plain one", 0},
-    {"esp32c6", s_esp32c6, COUNT(s_esp32c6), 31, {18, 19, 20, 21, BRIDGE_NO_PIN, BRIDGE_NO_PIN},
-     "on every module: GPIO10, 11 and 14 are not led out of some", 0},
+     " memory of the datasheet); the DevKitC-1's WS2812 is at GPIO38, before its version 1.1 at GPIO48", true, 0},
+    {"esp32c3", s_esp32c3, COUNT(s_esp32c3), 22, {4, 5, 10, 3, BRIDGE_NO_PIN, 8},
+     "what strapping, flash, USB and console leave, without GPIO0 and GPIO1 (a crystal's on some boards); the"
+     " DevKits' WS2812 is at GPIO8", true, 0},
+    {"esp32c6", s_esp32c6, COUNT(s_esp32c6), 31, {18, 19, 20, 21, BRIDGE_NO_PIN, 8},
+     "on every module: GPIO10, 11 and 14 are not led out of some; the DevKits' WS2812 is at GPIO8", true, 0},
 };
 
 static const char *const s_uses[BRIDGE_PIN_USES] = {"tx", "rx", "nrst", "boot0", "direction", "led"};
@@ -159,4 +161,13 @@ const char *bridge_pin_refusal(const bridge_chip_t *chip, int pin, bridge_pin_us
         }
     }
     return NULL;
+}
+
+bridge_wire_t bridge_default_wire(const bridge_chip_t *chip, bridge_pin_use_t use)
+{
+    int8_t pin = chip->defaults[use];
+    if (bridge_pin_refusal(chip, pin, use) != NULL) {
+        return (bridge_wire_t){.pin = BRIDGE_NO_PIN};
+    }
+    return (bridge_wire_t){.pin = pin, .is_rgb = use == BRIDGE_USE_LED && chip->has_rgb_led};
 }

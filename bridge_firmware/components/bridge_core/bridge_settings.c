@@ -26,6 +26,7 @@ typedef struct {
 } field_t;
 
 #define TEXT(member, bytes) offsetof(bridge_settings_t, member), bytes
+#define RGB ":rgb" /* behind an LED's GPIO */
 #define WIRE_HELP(what) what ": a GPIO's number, with ! before it if something between inverts, or none"
 
 static const field_t s_fields[] = {
@@ -38,7 +39,8 @@ static const field_t s_fields[] = {
     {"nrst", KIND_WIRE, BRIDGE_USE_NRST, 0, 0, WIRE_HELP("to the target's NRST")},
     {"boot0", KIND_WIRE, BRIDGE_USE_BOOT0, 0, 0, WIRE_HELP("to the target's BOOT0")},
     {"direction", KIND_WIRE, BRIDGE_USE_DIRECTION, 0, 0, WIRE_HELP("to an RS-485 transceiver's DE and /RE")},
-    {"led", KIND_WIRE, BRIDGE_USE_LED, 0, 0, WIRE_HELP("status LED")},
+    {"led", KIND_WIRE, BRIDGE_USE_LED, 0, 0,
+     "status LED: a GPIO's number, ! before it if a low level lights it, :rgb behind it for a WS2812, or none"},
     {"console", KIND_UART, 0, TEXT(console, 0), "the target's console: \"115200 8N1\""},
     {"port", KIND_PORT, 0, TEXT(tcp_port, 0), "the TCP port: 1 to 65535"},
     {"net_settings", KIND_YES, 0, TEXT(network_settings, 0), "settings may be changed over plain TCP: yes or no"},
@@ -93,21 +95,45 @@ bool bridge_parse_uart(const char *text, bridge_uart_t *uart)
     return true;
 }
 
+/* "19", "!19", "none", of an LED "8:rgb". */
+static bool parse_wire(const field_t *field, const char *value, bridge_wire_t *wire)
+{
+    char digits[8];
+    long pin = BRIDGE_NO_PIN;
+    const char *number = value[0] == '!' ? value + 1 : value;
+    const char *colon = strchr(number, ':');
+    size_t length = colon != NULL ? (size_t)(colon - number) : strlen(number);
+    bool is_rgb = colon != NULL && strcmp(colon, RGB) == 0 && field->use == BRIDGE_USE_LED && number == value;
+    *wire = (bridge_wire_t){.pin = BRIDGE_NO_PIN, .is_inverted = number != value, .is_rgb = is_rgb};
+    if (strcmp(value, "none") == 0) {
+        return true;
+    }
+    if (length >= sizeof(digits) || (colon != NULL && !is_rgb)) {
+        return false;
+    }
+    memcpy(digits, number, length);
+    digits[length] = '\0';
+    if (!parse_number(digits, 0, INT8_MAX, &pin)) {
+        return false;
+    }
+    wire->pin = (int8_t)pin;
+    return true;
+}
+
 static bridge_error_t set_wire(bridge_settings_t *settings, const bridge_chip_t *chip, const field_t *field,
                                const char *value, bridge_trouble_t *trouble)
 {
-    bridge_wire_t wire = {.pin = BRIDGE_NO_PIN, .is_inverted = value[0] == '!'};
-    long pin = BRIDGE_NO_PIN;
-    const char *digits = value + (wire.is_inverted ? 1 : 0);
-    if (strcmp(value, "none") != 0 && !parse_number(digits, 0, INT8_MAX, &pin)) {
-        return wrong(trouble, field->key, "write a GPIO's number, for example 19 or !19, or none");
+    bridge_wire_t wire;
+    if (!parse_wire(field, value, &wire)) {
+        return wrong(trouble, field->key,
+                     field->use == BRIDGE_USE_LED ? "write a GPIO's number, for example 2, !2 or 8:rgb, or none"
+                                                  : "write a GPIO's number, for example 19 or !19, or none");
     }
-    const char *why = bridge_pin_refusal(chip, (int)pin, (bridge_pin_use_t)field->use);
+    const char *why = bridge_pin_refusal(chip, wire.pin, (bridge_pin_use_t)field->use);
     if (why != NULL) {
-        snprintf(trouble->text, sizeof(trouble->text), "%s: GPIO%ld cannot be used: %s", field->key, pin, why);
+        snprintf(trouble->text, sizeof(trouble->text), "%s: GPIO%d cannot be used: %s", field->key, wire.pin, why);
         return BRIDGE_ERR_MALFORMED;
     }
-    wire.pin = (int8_t)pin;
     settings->wires[field->use] = wire;
     return BRIDGE_OK;
 }
@@ -182,8 +208,8 @@ static void show(const bridge_settings_t *settings, const field_t *field, char *
     const char *place = (const char *)settings + field->offset;
     switch (field->kind) {
     case KIND_WIRE:
-        snprintf(text, BRIDGE_SETTING_BYTES, wire->pin == BRIDGE_NO_PIN ? "none" : "%s%d",
-                 wire->is_inverted ? "!" : "", wire->pin);
+        snprintf(text, BRIDGE_SETTING_BYTES, wire->pin == BRIDGE_NO_PIN ? "none" : "%s%d%s",
+                 wire->is_inverted ? "!" : "", wire->pin, wire->is_rgb ? RGB : "");
         break;
     case KIND_UART:
         snprintf(text, BRIDGE_SETTING_BYTES, "%u %u%c%u", (unsigned int)uart->baud, uart->data_bits,
@@ -268,7 +294,7 @@ void bridge_settings_default(bridge_settings_t *settings, const bridge_chip_t *c
     *settings = (bridge_settings_t){.console = {.baud = 115200, .data_bits = 8, .stop_bits = 1}, .tcp_port = tcp_port};
     snprintf(settings->name, sizeof(settings->name), "%s", name);
     for (unsigned int i = 0; i < BRIDGE_PIN_USES; i++) {
-        settings->wires[i] = (bridge_wire_t){.pin = chip->defaults[i]};
+        settings->wires[i] = bridge_default_wire(chip, (bridge_pin_use_t)i);
     }
 }
 

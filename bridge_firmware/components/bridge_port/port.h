@@ -124,6 +124,14 @@ void port_mdns_show(bool is_secure);
 void port_led_start(const bridge_wire_t *wire);
 void port_led_show(port_network_t network, bool is_controlled);
 
+/* port_rgb.c: a WS2812. */
+enum { PORT_RED = 1, PORT_GREEN = 2, PORT_BLUE = 4 };
+
+/* False, and the log says why: it cannot be driven. */
+bool port_rgb_start(int pin);
+/* Light these colours together; 0: none. Waits for nothing. */
+void port_rgb_show(unsigned int colour);
+
 /* port_console.c: a task of its own, at UART0 and at the USB serial port where there is one. */
 void port_console_start(bridge_port_t *port);
 

@@ -3,7 +3,7 @@
 #define EVERY_BYTE_BAUD 115200U /* 11520 interrupts a second are no burden, 92160 would be */
 #define BURST_US 350U           /* above that: less than half of a FIFO at 3 Mbaud */
 #define MOST_BURST_BYTES 64U    /* half of the FIFO is left for the interrupt's delay */
-#define AHEAD_US 1000U
+#define AHEAD_US 400U         /* what an Abort cannot take back; half of it is for the engine to be late */
 #define MOST_AHEAD_BYTES 120U /* the FIFO has 128 */
 #define LEAST_AHEAD_BYTES 2U  /* one leaves, one waits */
 

@@ -67,7 +67,7 @@ static void load_settings(void)
     if (bridge_settings_check(&s_port.settings, &trouble) != BRIDGE_OK) {
         ESP_LOGE(TAG, "%s; the pins are those of a new bridge until that is put right", trouble.text);
         for (size_t i = 0; i < BRIDGE_PIN_USES; i++) {
-            s_port.settings.wires[i] = (bridge_wire_t){.pin = s_port.chip->defaults[i]};
+            s_port.settings.wires[i] = bridge_default_wire(s_port.chip, (bridge_pin_use_t)i);
         }
     }
 }

@@ -4,11 +4,14 @@
  * the engine. Up to 115200 baud every byte raises it; above, a third of a millisecond of bytes, or a silence of one
  * character: a reply's last byte waits 11 µs at 921600 baud.
  *
- * Sent: straight to the FIFO, and never more than a millisecond ahead: UART1's and UART2's FIFO cannot be emptied on an
- * ESP32 (uart_ll_txfifo_rst, ESP-IDF), so that an Abort is at its end a millisecond later.
+ * Sent: straight to the FIFO, and never more than 0.4 ms ahead: that, or two bytes, is what an Abort cannot take back (R29).
+ * The FIFO is not emptied. On an ESP32 UART1's cannot be without UART2's, and uart_ll_txfifo_rst does nothing; on the others
+ * it does, but is no API that ESP-IDF keeps (components/hal/README.md), only its driver's use before anything is sent is tried,
+ * and what becomes of the byte on the line is not written down.
  *
- * RS-485's direction is switched here and not by the driver's mode for it, which drops what was received while it sent:
- * with an echo that is what the core compares. */
+ * RS-485's direction is switched here and not by the driver's mode for it. That one switches in the interrupt of TX_DONE, and
+ * empties the receiver's FIFO there: of an echo, which the core compares, or of an answer that comes at once, bytes would
+ * be missing. Here the engine, above all tasks, looks at the transmitter from 40 us before the last stop bit is reckoned. */
 #include "driver/gpio.h"
 #include "driver/uart.h"
 #include "driver/uart_select.h"
@@ -257,7 +260,7 @@ bridge_error_t bridge_port_configure(bridge_port_t *port, const bridge_uart_t *u
         (uart->rs485 != 0 && !has_direction)) {
         return BRIDGE_ERR_UNSUPPORTED;
     }
-    wait_idle(port); /* an Abort leaves a millisecond in the FIFO */
+    wait_idle(port); /* an Abort leaves what was in the FIFO */
     let_go(port);
     if (!apply(uart)) {
         (void)apply(&state->pace.uart);

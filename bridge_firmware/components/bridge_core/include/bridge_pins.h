@@ -22,10 +22,11 @@ typedef enum {
 
 #define BRIDGE_PIN_USES 6U
 
-/* A GPIO and whether what is behind it inverts; `pin` may be BRIDGE_NO_PIN. */
+/* A GPIO and what is behind it; `pin` may be BRIDGE_NO_PIN. */
 typedef struct {
     int8_t pin;
     bool is_inverted;
+    bool is_rgb; /* of the LED: a WS2812 */
 } bridge_wire_t;
 
 typedef enum {
@@ -52,6 +53,7 @@ typedef struct {
     uint8_t pin_count; /* GPIOs are below it */
     int8_t defaults[BRIDGE_PIN_USES];
     const char *why_defaults;
+    bool has_rgb_led; /* what the default LED is */
     uint64_t taken; /* a bit a GPIO: of this bridge, not of every one of this chip; its Ethernet chip's */
 } bridge_chip_t;
 
@@ -59,6 +61,8 @@ typedef struct {
 const bridge_chip_t *bridge_chip_at(size_t index);
 /* NULL: no such chip. */
 const bridge_chip_t *bridge_chip(const char *name);
+/* What a chip's wire is before anybody sets it; none where the pin is taken. */
+bridge_wire_t bridge_default_wire(const bridge_chip_t *chip, bridge_pin_use_t use);
 /* What a use is called: "tx", "rx", "nrst", "boot0", "direction", "led". */
 const char *bridge_pin_use_name(bridge_pin_use_t use);
 /* Why this pin cannot do that; NULL: it can. BRIDGE_NO_PIN always can: there is no wire. */
