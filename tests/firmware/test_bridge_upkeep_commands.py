@@ -62,7 +62,7 @@ def test_what_provisioning_did_not_allow_is_said_with_the_way_to_allow_it(lab: R
     for command in (("settings", "lab"), ("settings", "lab", "name=x")):
         ended = lab.stmota("bridge", *command)
         assert ended.code == 8
-        assert "start it with --settings FILE" in ended.err
+        assert "start this bridge with --settings FILE" in ended.err
     ended = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("9.0")))
     assert ended.code == 8
     assert "a soft bridge is updated with pip" in ended.err
