@@ -1,11 +1,15 @@
 """`stmota bridge install`: a firmware image into an ESP32, by esptool, run as a program."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+
+from stmota_edge.provision import PASSWORD_VARIABLE
+from stmota_protocol.esp_image import DESCRIPTION_AT, DESCRIPTION_MAGIC, IMAGE_MAGIC
 
 EXIT_FAILED = 1
 MERGED_OFFSET = "0x0"
@@ -30,7 +34,9 @@ def install(
     if program is None:
         _fail("esptool is not installed; install it: pip install esptool (or pipx install esptool)")
     arguments, directory = write_arguments(image if image is not None else BUILD)
-    ended = subprocess.run([program, "--port", port, *arguments], cwd=directory, check=False)  # noqa: S603
+    environment = {name: value for name, value in os.environ.items() if name != PASSWORD_VARIABLE}
+    command = [program, "--port", port, *arguments]
+    ended = subprocess.run(command, cwd=directory, env=environment, check=False)  # noqa: S603
     if ended.returncode:
         _fail(f"esptool ended with {ended.returncode}; what it said stands above")
     typer.echo("written; next: stmota bridge provision --port " + port + " --ssid NETWORK --name NAME")
@@ -45,7 +51,24 @@ def write_arguments(image: Path) -> tuple[list[str], Path]:
         return ["write_flash", f"@{ARGUMENTS}"], image
     if not image.is_file():
         _fail(f"{image}: no such image; build one (docs/firmware.md), or name it")
+    if _is_application(image):
+        _fail(
+            f"{image}: this is the application alone, which does not start without what comes before it; "
+            f"give the build directory, {image.absolute().parent}, or the image of idf.py merge-bin "
+            "(over the network: stmota bridge update)"
+        )
     return ["write_flash", MERGED_OFFSET, str(image.absolute())], Path.cwd()
+
+
+def _is_application(image: Path) -> bool:
+    """Whether an application begins here; what belongs here begins with nothing, or with a bootloader."""
+    try:
+        with image.open("rb") as file:
+            head = file.read(DESCRIPTION_AT + 4)
+    except OSError as error:
+        _fail(f"{image}: {error.strerror}")
+    magic = DESCRIPTION_MAGIC.to_bytes(4, "little")
+    return head[:1] == bytes([IMAGE_MAGIC]) and head[DESCRIPTION_AT:] == magic
 
 
 def _fail(message: str) -> NoReturn:

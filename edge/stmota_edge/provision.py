@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 PASSWORD_VARIABLE = "STMOTA_WIFI_PASSWORD"  # noqa: S105 - where it is read from
 EXIT_FAILED = 1
+MAX_SSID_BYTES = 32
+"""IEEE 802.11: of an SSID."""
+PASSWORD_CHARACTERS = range(8, 65)
+"""IEEE 802.11i: a passphrase has 8 to 63, the key itself 64 hex digits."""
 HELP_PORT = "Where the bridge's own console is: /dev/ttyUSB0, /dev/ttyACM0."
 HELP_SSID = f"The Wi-Fi network. Its password is asked for, or read from {PASSWORD_VARIABLE}."
 HELP_ALLOW = "What the network may do over plain TCP: settings, update. May be given twice."
@@ -35,6 +39,7 @@ def provision(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     settings = {"name": name, "nrst": nrst, "boot0": boot0, "tx": tx, "rx": rx}
     changes = {key: value for key, value in settings.items() if value is not None} | allowed(allow or [])
     password = wifi_password(ssid) if ssid is not None else ""
+    check_wifi(ssid, password)
     from stmota_edge.errors import EdgeError  # noqa: PLC0415 - pyserial loads slowly
 
     try:
@@ -62,6 +67,19 @@ def wifi_password(ssid: str, ask: Callable[..., str] = typer.prompt) -> str:
     return ask(f"Password of {ssid} (empty: none)", default="", hide_input=True, show_default=False, err=True)
 
 
+def check_wifi(ssid: str | None, password: str) -> None:
+    """Check what a bridge would refuse. Raises `typer.BadParameter`, which does not tell the password."""
+    if ssid is not None and not 0 < len(ssid.encode()) <= MAX_SSID_BYTES:
+        message = (
+            f"--ssid: a network's name has 1 to {MAX_SSID_BYTES} bytes; this one has {len(ssid.encode())}"
+        )
+        raise typer.BadParameter(message)
+    length = len(password.encode())
+    if password and length not in PASSWORD_CHARACTERS:
+        message = f"a Wi-Fi password has 8 to 64 characters (or none); this one has {length}"
+        raise typer.BadParameter(message)
+
+
 def _provision(port: str, changes: dict[str, str], ssid: str | None, password: str) -> None:
     import serial  # noqa: PLC0415 - it loads slowly
 
@@ -72,6 +90,7 @@ def _provision(port: str, changes: dict[str, str], ssid: str | None, password: s
         # Lines at rest, as on most boards RTS and DTR reset the ESP32 or hold it in its ROM.
         opened = serial.serial_for_url(port, BAUD, timeout=0.2, do_not_open=True)
         opened.rts = opened.dtr = False
+        opened.exclusive = True
         opened.open()
     except (serial.SerialException, OSError, ValueError) as error:
         raise cannot_open(port, error) from error

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import serial
 import typer
 from typer.testing import CliRunner
 
-from stmota_edge.bridge_console import improv_packet, take_packets
+from esp_images import image as esp_image
+from stmota_edge.bridge_console import BridgeConsole, ConsoleFailed, improv_packet, take_packets
 from stmota_edge.install import install
 from stmota_edge.provision import PASSWORD_VARIABLE, provision
 
@@ -97,6 +99,66 @@ def test_a_missing_port_is_said() -> None:
     assert (code, said) == (1, "error: /dev/no-such-port: no such port; is the adapter plugged in?\n")
 
 
+def test_a_port_that_another_program_has_is_said() -> None:
+    master, slave = pty.openpty()
+    try:
+        port = os.ttyname(slave)
+        with serial.Serial(port, exclusive=True):
+            code, said = run(provision, "--port", port, "--name", "x")
+        assert (code, said) == (1, f"error: {port}: in use by another program\n")
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+def test_a_port_that_is_no_bridge_s_console_is_said_with_the_time_it_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Mute:
+        """Something that says other things, on a clock of its own: each read is a second of silence."""
+
+        now_s = 0.0
+        wrote = b""
+
+        def read(self, size: int = 1) -> bytes:
+            self.now_s += 1
+            return b"ready> \n"
+
+        def write(self, b: bytes, /) -> int:
+            self.wrote += b
+            return len(b)
+
+    port = Mute()
+    monkeypatch.setattr("time.monotonic", lambda: port.now_s)
+    console = BridgeConsole(port)
+    for wanted, shown in (("show", "show"), ("set name lab", "set name")):
+        with pytest.raises(ConsoleFailed) as failed:
+            console.command(wanted)
+        assert str(failed.value) == (f"{shown}: no answer within 5 s; is this a stmota bridge's own console?")
+    with pytest.raises(ConsoleFailed) as failed:
+        console.join("lab", PASSWORD)
+    assert str(failed.value) == "the bridge said nothing of the network 'lab' within 45 s"
+    assert PASSWORD.encode() in port.wrote
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 65, "correct horse" * 30, "é" * 40])
+def test_a_password_that_no_wifi_has_is_refused_before_the_port_is_opened_and_not_shown(
+    password: str,
+) -> None:
+    given = ("--port", "/dev/no-such-port", "--ssid", "lab")
+    code, said = run(provision, *given, **{PASSWORD_VARIABLE: password})
+    assert code == 2
+    assert "a Wi-Fi password has 8 to 64 characters" in said
+    assert password[:5] not in said
+
+
+@pytest.mark.parametrize("ssid", ["", "x" * 33])
+def test_a_network_s_name_that_cannot_be_is_refused_before_the_port_is_opened(ssid: str) -> None:
+    given = ("--port", "/dev/no-such-port", "--ssid", ssid)
+    code, said = run(provision, *given, **{PASSWORD_VARIABLE: PASSWORD})
+    assert (code, "a network's name has 1 to 32 bytes" in said) == (2, True)
+
+
 def test_improv_packets_are_found_among_text_and_damaged_ones_are_passed_over() -> None:
     good, other = improv_packet(1, b"\4"), improv_packet(4, b"\1\0")
     damaged = good[:-2] + b"\0\n"
@@ -129,6 +191,30 @@ def test_a_build_and_a_merged_image_are_written_with_esptool(esptool: Path, tmp_
         code, said = run(install, "--port", "/dev/ttyUSB0", str(given), PATH=str(tmp_path))
         assert code == 0, said
         assert esptool.with_suffix(".asked").read_text() == expected
+
+
+def test_an_application_alone_is_not_written_where_the_flash_begins(esptool: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "stmota_bridge.bin"
+    alone.write_bytes(esp_image())
+    code, said = run(install, "--port", "p", str(alone), PATH=str(tmp_path))
+    assert code == 1
+    assert f"{alone}: this is the application alone" in said
+    assert f"give the build directory, {tmp_path}, or the image of idf.py merge-bin" in said
+    assert not esptool.with_suffix(".asked").exists()
+
+
+def test_esptool_s_failure_is_the_command_s_and_its_children_are_not_told_the_password(
+    esptool: Path, tmp_path: Path
+) -> None:
+    script = (
+        "import os, sys; print(os.environ, sys.argv, file=open(sys.argv[0] + '.asked', 'w')); sys.exit(2)"
+    )
+    esptool.write_text(f"#!{sys.executable}\n{script}\n")
+    image = tmp_path / "flash.bin"
+    image.write_bytes(b"\xff" * 4096)
+    code, said = run(install, "--port", "p", str(image), PATH=str(tmp_path), **{PASSWORD_VARIABLE: PASSWORD})
+    assert (code, said) == (1, "error: esptool ended with 2; what it said stands above\n")
+    assert PASSWORD not in esptool.with_suffix(".asked").read_text()
 
 
 def test_what_is_missing_for_an_install_is_said(esptool: Path, tmp_path: Path) -> None:
