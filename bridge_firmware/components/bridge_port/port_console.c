@@ -103,7 +103,7 @@ static place_t s_places[] = {
 static void open_places(void)
 {
 #if CONFIG_ESP_CONSOLE_UART_NUM >= 0
-    PORT_NEEDS(uart_driver_install(UART, BUFFER_BYTES, 0, 0, NULL, 0));
+    PORT_NEEDS(uart_driver_install(UART, BUFFER_BYTES, 0, 0, NULL, ESP_INTR_FLAG_IRAM));
 #endif
 #if SOC_USB_SERIAL_JTAG_SUPPORTED
     usb_serial_jtag_driver_config_t usb = {.tx_buffer_size = BUFFER_BYTES, .rx_buffer_size = BUFFER_BYTES};
