@@ -35,6 +35,9 @@ typedef struct {
     bool is_driving;     /* RS-485: the bus is ours */
 } port_uart_t;
 
+/* One more than the core keeps: it is accepted before the core ends one that has parted in its favour. */
+#define PORT_PEERS (BRIDGE_CONNECTIONS + 1U)
+
 typedef struct {
     int sock;
     bool is_empty; /* it had nothing when it was last read */
@@ -51,7 +54,7 @@ struct bridge_port {
     esp_timer_handle_t alarm; /* ends the engine's sleep */
     int bell;                 /* an eventfd; ends the network task's */
     int listener;
-    port_peer_t peers[BRIDGE_CONNECTIONS];
+    port_peer_t peers[PORT_PEERS];
     size_t peer_count;
 };
 

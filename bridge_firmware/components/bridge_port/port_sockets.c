@@ -19,7 +19,7 @@
 /* A controller may have the credit under way in each direction. */
 _Static_assert(CONFIG_LWIP_TCP_WND_DEFAULT >= CONFIG_STMOTA_CREDIT, "lwIP's window is below the credit");
 _Static_assert(CONFIG_LWIP_TCP_SND_BUF_DEFAULT >= CONFIG_STMOTA_CREDIT, "lwIP's send buffer is below the credit");
-_Static_assert(CONFIG_LWIP_MAX_SOCKETS >= BRIDGE_CONNECTIONS + 4, "the listener, mDNS and DHCP want sockets too");
+_Static_assert(CONFIG_LWIP_MAX_SOCKETS >= PORT_PEERS + 4, "the listener, mDNS and DHCP want sockets too");
 
 static const char TAG[] = "tcp";
 
@@ -60,7 +60,7 @@ bridge_error_t bridge_raw_accept(bridge_port_t *port, int *sock)
     if (*sock < 0) {
         return BRIDGE_WAIT;
     }
-    if (port->peer_count == BRIDGE_CONNECTIONS || !make_nonblocking(*sock)) {
+    if (port->peer_count == PORT_PEERS || !make_nonblocking(*sock)) {
         (void)close(*sock);
         return BRIDGE_WAIT;
     }
