@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from bridge_bench import WITHIN_S, Bench
 from bridge_peer import Peer
-from bridge_process import running_bridge
+from bridge_process import far_end, serving
 from secured_bridge import enrol
 from stmota_daemon.authority import Authority
 from stmota_edge.tls import bridge_uri, handshake, tls_context
@@ -74,26 +74,34 @@ class Lab(Bench):
 
 
 class Securable:
-    """A kind of bridge that can be secured; each run keeps what the one before kept."""
+    """A kind of bridge that can be secured; each run keeps what the one before kept, and its id."""
 
     def __init__(self, command: list[str], folder: Path, *, is_c: bool = True) -> None:
         self.command = command
         self.folder = folder
         self.is_c = is_c
+        self.port = folder / "port"
+        """The same path for each run, whose pty may be another: a bridge's id comes of it."""
 
     @asynccontextmanager
     async def running(self, *options: str) -> AsyncGenerator[Lab, None]:
         """Run it; at the end it has to stop in order, and to have complained of nothing."""
-        with running_bridge([*self.command, *options]) as running, trio.fail_after(WITHIN_S):
-            lab = Lab(running.far, running.host, running.port)
-            lab.folder = self.folder
-            assert running.process is not None
-            lab.process = running.process
-            try:
-                yield lab
-            finally:
-                for stream in lab.streams:
-                    stream.socket.close()
+        with far_end() as (far, path):
+            self.port.unlink(missing_ok=True)
+            self.port.symlink_to(path)
+            command = [*self.command, *options, "--port", str(self.port), "--reset", "rts"]
+            with serving(command) as (process, at), trio.fail_after(WITHIN_S):
+                lab = Lab(far, *at)
+                lab.folder = self.folder
+                lab.process = process
+                try:
+                    yield lab
+                finally:
+                    for stream in lab.streams:
+                        stream.socket.close()
+                process.terminate()
+                assert process.stderr is not None
+                assert (process.stderr.read(), process.wait()) == ("", 0)
 
 
 def new_request(unique_id: bytes) -> tuple[str, bytes]:
