@@ -113,6 +113,8 @@ bool host_open_virtual(bridge_port_t *port, const char *path);
  * not. Whether that is a loopback's: `is_loopback`. */
 bool host_listen(bridge_port_t *port, const char *address, unsigned int offset, char *shown, bool *is_loopback);
 
+/* Keep settings, firmware and key in that directory, which is made; NULL: nothing is kept. False: `trouble` says why not. */
+bool host_open_state(bridge_port_t *port, const char *directory);
 /* A start: which firmware runs now, by its version; `otherwise` where none was ever sent here. */
 const char *host_firmware(bridge_port_t *port, const char *otherwise);
 

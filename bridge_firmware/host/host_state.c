@@ -24,6 +24,23 @@
 #define PROJECT_AT (VERSION_AT + 32U)
 #define HEAD_BYTES (PROJECT_AT + 32U)
 
+bool host_open_state(bridge_port_t *port, const char *directory)
+{
+    struct stat status;
+    port->state_dir = directory;
+    if (directory == NULL || mkdir(directory, S_IRWXU) == 0) {
+        return true;
+    }
+    int number = errno;
+    if (number == EEXIST && stat(directory, &status) == 0 && S_ISDIR(status.st_mode)) {
+        number = access(directory, W_OK | X_OK) == 0 ? 0 : errno;
+    }
+    if (number != 0) {
+        snprintf(port->trouble, sizeof(port->trouble), "nothing can be kept in %.120s: %s", directory, strerror(number));
+    }
+    return number == 0;
+}
+
 static bool path_of(const bridge_port_t *port, const char *name, char *path)
 {
     return port->state_dir != NULL && snprintf(path, PATH_BYTES, "%s/%s", port->state_dir, name) < PATH_BYTES;

@@ -126,10 +126,9 @@ static bool begin(host_board_t *board, const host_order_t *order, unsigned int n
     snprintf(board->name, sizeof(board->name), order->count > 1 ? "%s-%u" : "%s", order->name, number + 1);
     port->reset = order->reset;
     port->boot0 = order->boot0;
-    port->state_dir = order->state_dir;
     const char *path = order->uarts[number].path;
     bool is_open = order->uarts[number].is_virtual ? host_open_virtual(port, path) : host_open_tty(port, path);
-    if (!is_open ||
+    if (!is_open || !host_open_state(port, order->state_dir) ||
         !host_listen(port, order->listen, number, board->shown, &is_loopback)) {
         fprintf(stderr, "error: %s\n", port->trouble);
         return false;

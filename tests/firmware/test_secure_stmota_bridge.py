@@ -36,8 +36,7 @@ def securable(securable_stmota_bridge: Path, tmp_path: Path) -> Securable:
 def test_the_daemon_secures_it_and_a_board_is_flashed_inside_tls(
     securable_stmota_bridge: Path, lab: RealLab
 ) -> None:
-    state = lab.directory / "bridge"
-    state.mkdir()
+    state = lab.directory / "bridge"  # which is made
     board = lab.file("board.txt", "\n".join(board_lines(make_board("G431"))).encode())
     daemon = lab.daemon()
     command = [str(securable_stmota_bridge), "--board", board, "--state-dir", str(state)]
@@ -129,6 +128,14 @@ async def greeted(lab: Lab) -> bytes | None:
         await trio.lowlevel.checkpoint()
         return None
     return greeting.identity.boot_id if isinstance(greeting, Greeting) else None
+
+
+def test_a_place_where_nothing_can_be_kept_is_refused_at_the_start(
+    stmota_bridge: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    told = refused([str(stmota_bridge), "--state-dir", str(tmp_path / "file")])
+    assert told == f"error: nothing can be kept in {tmp_path / 'file'}: File exists\n"
 
 
 @pytest.mark.rule("R68")
