@@ -72,7 +72,9 @@ class BridgeCare:
             await self._news()
         return self._answer
 
-    async def send_image(self, image: bytes, sha256: bytes, progress: Progress) -> UpdateStatus:
+    async def send_image(
+        self, image: bytes, sha256: bytes, signature: bytes, progress: Progress
+    ) -> UpdateStatus:
         """Send an image as it is granted, and have it checked; return where that ended: WRITTEN or REFUSED.
 
         Raises `LinkError`. A cancellation tells the bridge to forget it.
@@ -82,7 +84,7 @@ class BridgeCare:
             await self._news()
         is_done = False
         try:
-            status = await self._told_after(UpdateBegin(len(image), sha256))
+            status = await self._told_after(UpdateBegin(len(image), sha256, signature))
             status = await self._send_pieces(image, status, progress)
             if status.state is UpdateState.RECEIVING:
                 status = await self._checked()

@@ -19,7 +19,7 @@ from stmota_daemon.beside import beside
 from stmota_daemon.bridge_care import BridgeCare
 from stmota_daemon.bridge_run import BridgeRun
 from stmota_daemon.clock_sync import ClockSync
-from stmota_daemon.link import ClockMap, Link, LinkError, LinkHeld, LinkLost, SecuredElsewhere
+from stmota_daemon.link import ClockMap, Link, LinkError, LinkHeld, LinkLost, OtherVersion, SecuredElsewhere
 from stmota_daemon.peer_text import MAX_NAME, cleaned
 from stmota_edge.pump import Ending, Pump, Talker
 from stmota_protocol.connection import Connection, Role, State
@@ -84,8 +84,8 @@ async def open_bridge_link(
     """Connect to a bridge, become its controller, and hold the link while the body runs.
 
     Raises `LinkLost` when it cannot be reached or is no bridge, `LinkHeld` when another controller holds
-    it, `SecuredElsewhere` when it takes TLS only and `bridge` is plain. Leaving closes the connection, and
-    so does a cancellation; the bridge then ends the batch it has in hand and skips the rest.
+    it, `SecuredElsewhere` when it takes TLS only and `bridge` is plain, `OtherVersion`. Leaving closes the
+    connection, and so does a cancellation; the bridge then ends the batch it has in hand and skips the rest.
     """
     stream = await connect(bridge) if isinstance(bridge, BridgeAddress) else bridge
     link = BridgeLink(stream, ClockSync(unix_s))
@@ -294,6 +294,8 @@ class BridgeLink(Link, Talker):
             and self._connection.greeting is None
         ):
             self._lost = SecuredElsewhere()
+        elif self._connection.foreign is not None:
+            self._lost = OtherVersion(self._connection.foreign)
         else:
             self._lost = LinkLost(cleaned(ending.text, MAX_TEXT_BYTES))
         for run in self._runs.values():

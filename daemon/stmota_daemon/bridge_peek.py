@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import trio
 
 from stmota_daemon.bridge_link import BridgeAddress, connect
-from stmota_daemon.link import LinkLost, SecuredElsewhere
+from stmota_daemon.link import LinkLost, OtherVersion, SecuredElsewhere
 from stmota_daemon.peer_text import MAX_NAME, cleaned
-from stmota_protocol.connection import CLOSED, NEED_DATA, Connection, RemoteProtocolError, Role
+from stmota_protocol.connection import CLOSED, NEED_DATA, Connection, Event, RemoteProtocolError, Role
 from stmota_protocol.frames import MAJOR
 from stmota_protocol.limits import MAX_TEXT_BYTES
 from stmota_protocol.messages import CloseReason, Closing
@@ -33,7 +33,9 @@ class Peeked:
 
 
 async def peek_at_bridge(bridge: trio.abc.Stream | BridgeAddress) -> Peeked:
-    """Look at a bridge. Raises `LinkLost` when it cannot be reached or is no bridge, `SecuredElsewhere`.
+    """Look at a bridge.
+
+    Raises `LinkLost` when it cannot be reached or is no bridge, `SecuredElsewhere`, `OtherVersion`.
 
     The connection is closed at the end, and by a cancellation.
     """
@@ -54,12 +56,12 @@ async def peek_at_bridge(bridge: trio.abc.Stream | BridgeAddress) -> Peeked:
 
 
 async def _read_greeting(stream: trio.abc.Stream) -> Peeked:
-    """Raises `LinkLost`, `SecuredElsewhere`, `RemoteProtocolError`, `trio.BrokenResourceError`."""
+    """Raises `LinkError`, `RemoteProtocolError`, `trio.BrokenResourceError`."""
     began_s = trio.current_time()
     connection = Connection(Role.CONTROLLER)
     await stream.send_all(connection.preamble())
     while (greeting := connection.greeting) is None:
-        event = connection.next_event()
+        event = _event(connection)
         if event is NEED_DATA:
             connection.receive_data(bytes(await stream.receive_some(READ_BYTES)))
         elif isinstance(event, Closing) and event.reason is CloseReason.SECURED:
@@ -73,3 +75,13 @@ async def _read_greeting(stream: trio.abc.Stream) -> Peeked:
         protocol=f"{MAJOR}.{connection.peer_minor}",
         round_trip_s=trio.current_time() - began_s,
     )
+
+
+def _event(connection: Connection) -> Event:
+    """Raises `OtherVersion`, `RemoteProtocolError`."""
+    try:
+        return connection.next_event()
+    except RemoteProtocolError as error:
+        if connection.foreign is not None:
+            raise OtherVersion(connection.foreign) from error
+        raise

@@ -1,7 +1,16 @@
 """What a bridge is doing, from what is known: one function, each combination decided."""
 
-from stmota_daemon.link import LinkError, LinkHeld, NotSecure, SecuredElsewhere
+from stmota_daemon.link import LinkError, LinkHeld, NotSecure, OtherVersion, SecuredElsewhere
 from stmota_protocol.api import BridgeState, JobKind, Problem, ProblemCode, SecureState
+
+UPDATE_STMOTA = (
+    "the daemon is too old for this bridge: pip install --upgrade stmota on its machine,"
+    " then stmota daemon stop"
+)
+UPDATE_BRIDGE = (
+    "the bridge is too old for this daemon: write a newer firmware over its USB: stmota bridge install;"
+    " one that is a program is updated on its machine: pip install --upgrade stmota"
+)
 
 
 def bridge_state(*, is_there: bool, trouble: LinkError | None, job: JobKind | None) -> BridgeState:
@@ -57,6 +66,12 @@ def link_problem(name: str, address: str, trouble: LinkError | None) -> Problem:
             message=f"the bridge {name} ({address}) is not trusted: {trouble}",
             remedy=f"if you reset it at its console: stmota bridge secure {name}, or, to use it without TLS,"
             f" stmota bridge forget-security {name}",
+        )
+    if isinstance(trouble, OtherVersion):
+        return Problem(
+            code=ProblemCode.UNREACHABLE,
+            message=f"the bridge {name} ({address}) cannot be used: {trouble}",
+            remedy=UPDATE_STMOTA if trouble.is_bridge_newer else UPDATE_BRIDGE,
         )
     said = str(trouble or "").removeprefix(f"{address}: ") or "no answer yet"
     return Problem(

@@ -19,6 +19,8 @@ ASK_WITHIN_S = 15.0
 """An answer is a round trip, and some tens of milliseconds for each value in the flash."""
 BACK_WITHIN_S = 120.0
 """After a restart: Wi-Fi and DHCP take up to half a minute, a bad firmware is followed by another start."""
+TRIAL_S = 600.0
+"""For a new firmware to reach its controller, unless built otherwise (STMOTA_NEW_FIRMWARE_MINUTES)."""
 
 
 def care_of(board: Board, link: Link) -> BridgeCare:
@@ -30,8 +32,8 @@ def care_of(board: Board, link: Link) -> BridgeCare:
 
 
 @contextmanager
-def asking(board: Board, within_s: float) -> Generator[None]:
-    """Turn a link's end, and an answer that does not come in time, into `WorkFailed`."""
+def asking(board: Board, within_s: float, so: str = "") -> Generator[None]:
+    """Turn a link's end, and an answer that is late, into `WorkFailed`; `so` is what follows from it."""
     try:
         with trio.fail_after(within_s):
             yield
@@ -43,9 +45,9 @@ def asking(board: Board, within_s: float) -> Generator[None]:
         )
         raise WorkFailed(problem) from error
     except LinkError as error:
-        raise WorkFailed(_unreachable(board, f"the link was lost: {error}")) from error
+        raise WorkFailed(_unreachable(board, f"{so}the link was lost: {error}")) from error
     except trio.TooSlowError as error:
-        raise WorkFailed(_unreachable(board, f"no answer within {within_s:.0f} s")) from error
+        raise WorkFailed(_unreachable(board, f"{so}no answer within {within_s:.0f} s")) from error
 
 
 def refused_by_bridge(board: Board, what: str, why: str) -> WorkFailed:
@@ -56,8 +58,11 @@ def refused_by_bridge(board: Board, what: str, why: str) -> WorkFailed:
     )
 
 
-async def restart(board: Board, report: Report, link: Link) -> Link:
-    """Restart the bridge, and return the link to its next boot. Raises `WorkFailed`."""
+async def restart(board: Board, report: Report, link: Link, *, is_update: bool = False) -> Link:
+    """Restart the bridge, and return the link to its next boot. Raises `WorkFailed`.
+
+    `is_update`: it starts a new firmware, which goes by itself when it reaches nobody; that is waited for.
+    """
     report.phase(Phase.START, 0, f"restarting the bridge {board.name}")
     with asking(board, ASK_WITHIN_S):
         answer = await care_of(board, link).ask(Restart())
@@ -65,13 +70,34 @@ async def restart(board: Board, report: Report, link: Link) -> Link:
         said = answer.text if isinstance(answer, SettingsAnswer) else "an answer to another question"
         raise refused_by_bridge(board, "it does not restart", said)
     boot_id = link.identity.boot_id
-    with trio.move_on_after(BACK_WITHIN_S):
+    back = await _next_boot(board, boot_id, BACK_WITHIN_S)
+    if back is None and is_update:
+        report.note(
+            f"no word from {board.name} since its restart; a new firmware that does not reach its controller"
+            f" gives up after {TRIAL_S / 60:.0f} minutes, and the one before comes back: waiting for that",
+            warning=True,
+        )
+        back = await _next_boot(board, boot_id, TRIAL_S)
+    if back is None:
+        waited_s = BACK_WITHIN_S + (TRIAL_S if is_update else 0.0)
+        raise WorkFailed(_not_back(board, waited_s))
+    return back
+
+
+async def _next_boot(board: Board, boot_id: bytes, within_s: float) -> Link | None:
+    """Return the link to another boot than this; None: there was none in time. Raises `WorkFailed`."""
+    with trio.move_on_after(within_s):
+        link = await board.link(2 * within_s)
         while link.identity.boot_id == boot_id:
-            link = await board.link(BACK_WITHIN_S)
+            link = await board.link(2 * within_s)
         return link
+    return None
+
+
+def _not_back(board: Board, waited_s: float) -> Problem:
     remedy = "is its Wi-Fi in reach, are its settings right? over USB: stmota bridge provision"
-    message = f"the bridge {board.name} was restarted and did not come back within {BACK_WITHIN_S:.0f} s"
-    raise WorkFailed(Problem(code=ProblemCode.UNREACHABLE, message=message, remedy=remedy))
+    message = f"the bridge {board.name} was restarted and did not come back within {waited_s:.0f} s"
+    return Problem(code=ProblemCode.UNREACHABLE, message=message, remedy=remedy)
 
 
 def _unreachable(board: Board, why: str) -> Problem:

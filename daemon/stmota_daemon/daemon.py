@@ -77,7 +77,7 @@ class Services:
 
     def for_bridges(self, open_link: OpenLink, peek: Peek) -> BridgeServices:
         """Return what bridges need of it."""
-        todo = works(self.firmware, self.store, self.jobs)
+        todo = works(self.firmware, self.store, self.jobs, self.security.sign_update)
         return BridgeServices(
             store=self.store,
             jobs=self.jobs,

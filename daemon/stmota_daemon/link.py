@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stmota_protocol.frames import ForeignVersion
 from stmota_protocol.messages import Console, ConsoleGap
 from stmota_protocol.steps import Batch, EdgeIdentity, Result, Unclaimed
 
@@ -41,6 +42,14 @@ class NotSecure(LinkError):
         self.claimed = claimed
         """Id of the secured bridge, in hex, that what answers claims to be."""
         super().__init__(message)
+
+
+class OtherVersion(LinkError):
+    """The bridge speaks another major version of the protocol: one of the two has to be updated."""
+
+    def __init__(self, foreign: ForeignVersion) -> None:
+        self.is_bridge_newer = foreign.is_newer
+        super().__init__(str(foreign))
 
 
 class SecuredElsewhere(LinkError):

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from stmota_daemon.bridge_settings_job import bridge_settings
-from stmota_daemon.bridge_update_job import bridge_update
+from stmota_daemon.bridge_update_job import SignUpdate, bridge_update
 from stmota_daemon.doctor import doctor
 from stmota_daemon.erase_job import erase
 from stmota_daemon.expectation import ExpectationMissed
@@ -40,7 +40,9 @@ Work: TypeAlias = Callable[[Board, Report, Job], Awaitable[WorkOutcome]]
 """Does a job on a board; raises `WorkFailed`. A cancellation leaves the chip reset."""
 
 
-def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[JobKind, Work]:
+def works(
+    firmware: FirmwareStore, store: Store, jobs: JobRegistry, sign_update: SignUpdate
+) -> Mapping[JobKind, Work]:
     """Return what to do for each kind of job."""
 
     async def do_flash(board: Board, report: Report, job: Job) -> WorkOutcome:
@@ -74,9 +76,10 @@ def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[J
     async def do_verify(board: Board, report: Report, options: VerifyOptions) -> WorkOutcome:
         return await verify(board, report, _contents(firmware, options.files), options)
 
-    async def do_update(board: Board, report: Report, options: BridgeUpdateOptions) -> WorkOutcome:
+    async def do_update(board: Board, report: Report, job: Job) -> WorkOutcome:
+        options = _options(BridgeUpdateOptions, job)
         image = _firmware(firmware, options.firmware, options.filename)
-        return await bridge_update(board, report, image, options)
+        return await bridge_update(board, report, image, options, sign_update, is_resumed=job.restarts > 0)
 
     return {
         JobKind.FLASH: do_flash,
@@ -91,7 +94,7 @@ def works(firmware: FirmwareStore, store: Store, jobs: JobRegistry) -> Mapping[J
         JobKind.UNPROTECT: _with_options(UnprotectOptions, unprotect),
         JobKind.OPTION_BYTES: _with_options(OptionBytesOptions, option_bytes),
         JobKind.BRIDGE_SETTINGS: _with_options(BridgeSettingsOptions, bridge_settings),
-        JobKind.BRIDGE_UPDATE: _with_options(BridgeUpdateOptions, do_update),
+        JobKind.BRIDGE_UPDATE: do_update,
     }
 
 
@@ -101,12 +104,16 @@ def _with_options(
     """Make work on options of a kind into work on a job that has them."""
 
     async def do(board: Board, report: Report, job: Job) -> WorkOutcome:
-        if not isinstance(job.options, kind):
-            message = f"job {job.id} has no options of the kind {job.kind.value}"
-            raise WorkFailed(Problem(code=ProblemCode.USAGE, message=message))
-        return await work(board, report, job.options)
+        return await work(board, report, _options(kind, job))
 
     return do
+
+
+def _options(kind: type[Options], job: Job) -> Options:
+    if not isinstance(job.options, kind):
+        message = f"job {job.id} has no options of the kind {job.kind.value}"
+        raise WorkFailed(Problem(code=ProblemCode.USAGE, message=message))
+    return job.options
 
 
 def _flash_options(job: Job) -> FlashOptions:

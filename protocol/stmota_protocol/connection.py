@@ -90,6 +90,8 @@ class Connection:
     def __init__(self, role: Role) -> None:
         self.role = role
         self.peer_minor: int | None = None
+        self.foreign: ForeignVersion | None = None
+        """The peer speaks another major version: how it differs."""
         """The peer's minor version, once its preamble is here."""
         self.greeting: Greeting | None = None
         """The bridge's greeting, once sent or received."""
@@ -188,8 +190,8 @@ class Connection:
             return self._next_message()
         except (Malformed, RuleBroken) as error:
             self._drop(State.ERROR)
-            is_version = isinstance(error, ForeignVersion)
-            reason = CloseReason.VERSION if is_version else CloseReason.PROTOCOL_ERROR
+            self.foreign = error if isinstance(error, ForeignVersion) else None
+            reason = CloseReason.VERSION if self.foreign else CloseReason.PROTOCOL_ERROR
             raise RemoteProtocolError(str(error), reason) from error
 
     def _next_message(self) -> Event:

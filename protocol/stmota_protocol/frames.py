@@ -49,6 +49,11 @@ class Malformed(ValueError):
 class ForeignVersion(Malformed):
     """The preamble of another major version: R3."""
 
+    def __init__(self, message: str, is_newer: bool) -> None:
+        self.is_newer = is_newer
+        """Whether the peer's is the newer one: then this side has to be updated."""
+        super().__init__(message)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -104,7 +109,7 @@ def judge_preamble(start: bytes) -> int:
             f"the peer speaks version {major}.{minor} of the bridge protocol, this side {MAJOR}.{MINOR}: "
             f"update {older}"
         )
-        raise ForeignVersion(message)
+        raise ForeignVersion(message, major > MAJOR)
     return int(minor)
 
 

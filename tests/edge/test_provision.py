@@ -28,7 +28,7 @@ def console_tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firmware's console as a program."""
     program = tmp_path_factory.mktemp("console") / "console_tool"
     core = FIRMWARE / "components" / "bridge_core"
-    names = ["console", "console_improv", "improv", "settings", "pins", "bytes"]
+    names = ["console", "console_improv", "frame", "improv", "settings", "pins", "bytes"]
     sources = [str(core / f"bridge_{name}.c") for name in names]
     tool = str(FIRMWARE / "host_test" / "console_tool.c")
     subprocess.run(["cc", "-std=c11", f"-I{core}/include", tool, *sources, "-o", str(program)], check=True)

@@ -77,6 +77,7 @@ def test_show_tells_every_setting_of_a_new_bridge(console: Console) -> None:
     assert console("show\n").lines == [
         "show",
         "firmware = 0.1.0",
+        "protocol = 1.1",
         "chip = esp32",
         "online = no",
         "name = stmota-123456",
@@ -209,7 +210,7 @@ def test_help_names_every_command_and_every_setting(console: Console) -> None:
     first_words = {line.split()[0] for line in console("help\n").lines}
     assert {"show", "set", "save", "reboot"} <= first_words
     shown = {line.split(" = ")[0] for line in console("show\n").lines if " = " in line}
-    assert shown - {"firmware", "chip", "online"} <= first_words
+    assert shown - {"firmware", "protocol", "chip", "online"} <= first_words
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])

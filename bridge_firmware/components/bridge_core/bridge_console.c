@@ -41,7 +41,8 @@ static void show(bridge_console_t *console, char *rest)
     const char *key;
     char text[BRIDGE_SETTING_BYTES + 32];
     (void)rest;
-    snprintf(text, sizeof(text), "firmware = %s\r\nchip = %s\r\n", console->firmware, console->chip->name);
+    snprintf(text, sizeof(text), "firmware = %s\r\nprotocol = %s\r\nchip = %s\r\n", console->firmware,
+             bridge_protocol_version(), console->chip->name);
     bridge_console_write(console, text);
     bridge_console_write(console, console->host->is_online(console->host->context) ? "online = yes\r\n"
                                                                                     : "online = no\r\n");

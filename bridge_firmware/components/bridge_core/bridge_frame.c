@@ -31,6 +31,17 @@ static const foreign_t s_foreign[] = {
     {"220 ", "an FTP or mail server"},
 };
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+
+/* Who has the image of a firmware finds the version in it, before it runs. */
+static const char s_protocol[] = BRIDGE_PROTOCOL_MARK TEXT(BRIDGE_PLAIN_MAJOR) "." TEXT(BRIDGE_PLAIN_MINOR);
+
+const char *bridge_protocol_version(void)
+{
+    return s_protocol + sizeof(BRIDGE_PROTOCOL_MARK) - 1;
+}
+
 void bridge_put_preamble(bridge_writer_t *writer)
 {
     bridge_put_span(writer, (bridge_span_t){s_magic, sizeof(s_magic)});

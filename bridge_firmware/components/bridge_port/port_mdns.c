@@ -31,17 +31,15 @@ void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id
 {
     char host[sizeof("stmota-") + 6];
     char id[2 * BRIDGE_UNIQUE_ID_BYTES + 1];
-    char protocol[8];
     for (size_t i = 0; i < BRIDGE_UNIQUE_ID_BYTES; i++) {
         snprintf(id + 2 * i, 3, "%02x", unique_id[i]);
     }
     /* The MAC's last three bytes: unique in a network, where a name may have any characters. */
     snprintf(host, sizeof(host), "stmota-%02x%02x%02x", unique_id[3], unique_id[4], unique_id[5]);
-    snprintf(protocol, sizeof(protocol), "%u.%u", BRIDGE_MAJOR, BRIDGE_MINOR);
     mdns_txt_item_t items[] = {
         {"name", settings->name},
         {"id", id},
-        {"protocol", protocol},
+        {"protocol", bridge_protocol_version()},
         {"firmware", port_firmware_version()},
         {"secure", is_secure ? "1" : "0"},
     };

@@ -64,7 +64,7 @@ class JobState(Enum):
 
 @unique
 class Phase(Enum):
-    """What a job is at, in this order; only READ, COMPARE, ERASE, WRITE and VERIFY have progress in bytes."""
+    """What a job is at, in this order; only READ, COMPARE, ERASE, WRITE, VERIFY and SEND count bytes."""
 
     CONNECT = "connect"
     ENTER = "enter"
@@ -76,6 +76,8 @@ class Phase(Enum):
     ERASE = "erase"
     WRITE = "write"
     VERIFY = "verify"
+    SEND = "send"
+    """An image goes to the bridge itself, over the network: no byte of it crosses the line to the target."""
     PROTECT = "protect"
     """Protection or option bytes are changed; the chip may reset itself."""
     START = "start"

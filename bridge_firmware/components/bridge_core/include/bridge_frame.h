@@ -12,6 +12,11 @@ typedef struct {
 
 void bridge_put_preamble(bridge_writer_t *writer);
 
+#define BRIDGE_PROTOCOL_MARK "stmota bridge protocol " /* the version stands behind it, in the firmware's image */
+
+/* The version of the protocol as text: `1.1`. What uses it keeps the mark in the image. */
+const char *bridge_protocol_version(void);
+
 /* Judge what a peer sent first. BRIDGE_WAIT while it is not whole; BRIDGE_ERR_FOREIGN; BRIDGE_ERR_VERSION. */
 bridge_error_t bridge_judge_preamble(bridge_span_t start, uint8_t *minor);
 

@@ -5,8 +5,10 @@
 
 #define BRIDGE_HEADER_BYTES 4U           /* length u16, type u8, port u8 */
 #define BRIDGE_PREAMBLE_BYTES 8U         /* "STMOTA", major, minor */
-#define BRIDGE_MAJOR 1U
-#define BRIDGE_MINOR 1U
+#define BRIDGE_PLAIN_MAJOR 1 /* as text they go into the image */
+#define BRIDGE_PLAIN_MINOR 1
+#define BRIDGE_MAJOR ((unsigned int)BRIDGE_PLAIN_MAJOR)
+#define BRIDGE_MINOR ((unsigned int)BRIDGE_PLAIN_MINOR)
 #define BRIDGE_MAX_FRAME 65539U          /* what the length field can say, and the header */
 #define BRIDGE_MAX_SMALL_FRAME 1028U     /* R6: every frame before Welcome */
 #define BRIDGE_MAX_RESULT_FRAME 65537U   /* R42: it must fit a Welcome, behind two bytes */
