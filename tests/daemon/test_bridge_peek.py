@@ -94,7 +94,6 @@ async def test_a_greeting_in_pieces_behind_unknown_messages_is_read(autojump_clo
         (PREAMBLE + GREETING[:20], "the connection ended in the middle of a message"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "this is no stmota bridge protocol"),
         (b"\xff\x00\x1b[2J\x07\x00\x00", "this is no stmota bridge protocol"),
-        (PREAMBLE[:6] + b"\x09\x00" + GREETING, "9"),
     ],
 )
 async def test_what_is_no_bridge_is_told_in_words(autojump_clock: MockClock, said: bytes, text: str) -> None:
