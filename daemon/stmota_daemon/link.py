@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stmota_protocol.frames import ForeignVersion
+from stmota_protocol.frames import MAJOR, MINOR, ForeignVersion
 from stmota_protocol.messages import Console, ConsoleGap
 from stmota_protocol.steps import Batch, EdgeIdentity, Result, Unclaimed
 
@@ -49,7 +49,10 @@ class OtherVersion(LinkError):
 
     def __init__(self, foreign: ForeignVersion) -> None:
         self.is_bridge_newer = foreign.is_newer
-        super().__init__(str(foreign))
+        ours = f"{MAJOR}.{MINOR}"
+        super().__init__(
+            f"it speaks version {foreign.version} of the bridge protocol, and this daemon {ours}"
+        )
 
 
 class SecuredElsewhere(LinkError):

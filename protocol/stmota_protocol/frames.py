@@ -49,8 +49,10 @@ class Malformed(ValueError):
 class ForeignVersion(Malformed):
     """The preamble of another major version: R3."""
 
-    def __init__(self, message: str, is_newer: bool) -> None:
-        self.is_newer = is_newer
+    def __init__(self, message: str, major: int, minor: int) -> None:
+        self.version = f"{major}.{minor}"
+        """The peer's."""
+        self.is_newer = major > MAJOR
         """Whether the peer's is the newer one: then this side has to be updated."""
         super().__init__(message)
 
@@ -109,7 +111,7 @@ def judge_preamble(start: bytes) -> int:
             f"the peer speaks version {major}.{minor} of the bridge protocol, this side {MAJOR}.{MINOR}: "
             f"update {older}"
         )
-        raise ForeignVersion(message, major > MAJOR)
+        raise ForeignVersion(message, major, minor)
     return int(minor)
 
 

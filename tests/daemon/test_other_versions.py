@@ -1,6 +1,7 @@
 """A bridge of another major version of the protocol: who has to be updated, and how (R3)."""
 
 import pytest
+import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from stmota_daemon.bridge_link import open_bridge_link
@@ -18,25 +19,24 @@ UPDATE_BRIDGE = (
 )
 
 
+async def linked(stream: trio.abc.Stream) -> None:
+    async with open_bridge_link(stream, b"controller-0001.", "desk"):
+        pytest.fail("it is no bridge to speak to")
+
+
 @pytest.mark.rule("R3")
 @pytest.mark.parametrize("way", ["look", "link"])
-@pytest.mark.parametrize(
-    ("major", "update", "remedy"), [(0, "the peer", UPDATE_BRIDGE), (2, "this side", UPDATE_STMOTA)]
-)
+@pytest.mark.parametrize(("major", "remedy"), [(0, UPDATE_BRIDGE), (2, UPDATE_STMOTA)])
 async def test_who_has_to_be_updated_is_said_with_the_command(
-    way: str, major: int, update: str, remedy: str, autojump_clock: MockClock
+    way: str, major: int, remedy: str, autojump_clock: MockClock
 ) -> None:
     ours, theirs = memory_stream_pair()
     await theirs.send_all(b"STMOTA" + bytes((major, 7)) + b"what only that version understands")
     with pytest.raises(OtherVersion) as caught:
-        if way == "look":
-            await peek_at_bridge(ours)
-        else:
-            async with open_bridge_link(ours, b"controller-0001.", "desk"):
-                pytest.fail("it is no bridge to speak to")
+        await (peek_at_bridge(ours) if way == "look" else linked(ours))
     problem = link_problem("lab", "host:7820", caught.value)
     assert problem.message == (
-        f"the bridge lab (host:7820) cannot be used: the peer speaks version {major}.7 of the bridge protocol,"
-        f" this side 1.1: update {update}"
+        f"the bridge lab (host:7820) cannot be used: it speaks version {major}.7 of the bridge protocol,"
+        " and this daemon 1.1"
     )
     assert problem.remedy == remedy
