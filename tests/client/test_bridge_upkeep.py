@@ -15,8 +15,11 @@ from stmota_protocol.api import (
     JobKind,
     JobRequest,
     JobState,
+    Phase,
+    PhaseEvent,
     Problem,
     ProblemCode,
+    ProgressEvent,
     StateEvent,
 )
 from stmota_protocol.api.bridge_work import (
@@ -59,12 +62,13 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def plays(daemon: ScriptedDaemon, end: Job) -> None:
-    """Let the daemon take a job that ends so."""
+def plays(daemon: ScriptedDaemon, *events: PhaseEvent | ProgressEvent, end: Job) -> None:
+    """Let the daemon take a job, tell these events and end so."""
     daemon.on("HEAD", f"/v1/firmware/{SHA256}", Answer(status=404))
     daemon.on("PUT", f"/v1/firmware/{SHA256}", Answer(status=201))
     daemon.on("POST", "/v1/jobs", answer(job(kind=end.kind), 201))
-    daemon.on("GET", "/v1/jobs/j1/events", EventStream([StateEvent(number=0, at=99.0, job=end)]))
+    told = [*events, StateEvent(number=len(events), at=99.0, job=end)]
+    daemon.on("GET", "/v1/jobs/j1/events", EventStream(told))
 
 
 def requested(daemon: ScriptedDaemon) -> JobRequest:
@@ -76,7 +80,7 @@ def requested(daemon: ScriptedDaemon) -> JobRequest:
 def test_update_sends_the_image_and_what_is_wanted_and_says_which_version_runs(
     daemon: ScriptedDaemon, stmota: Stmota, file: Path, force: bool
 ) -> None:
-    plays(daemon, UPDATED)
+    plays(daemon, end=UPDATED)
     ended = stmota("bridge", "update", "lab-esp32", file, *(["--force"] if force else []))
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == "lab-esp32: runs 1.2.3 (before: 1.2.2), 14.2 s\n"
@@ -88,12 +92,35 @@ def test_update_sends_the_image_and_what_is_wanted_and_says_which_version_runs(
     )
 
 
+def test_update_tells_what_it_is_at_and_says_nothing_of_a_line(
+    daemon: ScriptedDaemon, stmota: Stmota, file: Path
+) -> None:
+    plays(
+        daemon,
+        PhaseEvent(number=0, at=1.0, phase=Phase.CHECK, total=0, text="checking stmota_bridge.bin"),
+        PhaseEvent(number=1, at=1.0, phase=Phase.SEND, total=30_000, text="sending 1.2.3"),
+        ProgressEvent(2, 7.0, Phase.SEND, 15_000, 30_000, 2500.0, 0.0),
+        PhaseEvent(number=3, at=13.0, phase=Phase.START, total=0, text="restarting the bridge lab-esp32"),
+        end=UPDATED,
+    )
+    ended = stmota("bridge", "update", "lab-esp32", file)
+    assert (ended.code, ended.err.splitlines()) == (
+        0,
+        [
+            "checking stmota_bridge.bin",
+            "sending 1.2.3",
+            "send: 15000 of 30000 bytes (50 %), 2500 B/s, 6 s left",
+            "restarting the bridge lab-esp32",
+        ],
+    )
+
+
 def test_update_json_is_the_job_also_when_the_bridge_went_back(
     daemon: ScriptedDaemon, stmota: Stmota, file: Path
 ) -> None:
-    plays(daemon, UPDATED)
+    plays(daemon, end=UPDATED)
     assert msgspec.convert(stmota("bridge", "update", "lab-esp32", file, "--json").json, Job) == UPDATED
-    plays(daemon, WENT_BACK)
+    plays(daemon, end=WENT_BACK)
     ended = stmota("bridge", "update", "lab-esp32", file, "--json")
     assert (ended.code, msgspec.convert(ended.json, Job)) == (1, WENT_BACK)
 
@@ -101,7 +128,7 @@ def test_update_json_is_the_job_also_when_the_bridge_went_back(
 def test_a_bridge_that_went_back_is_a_failure_with_its_reason(
     daemon: ScriptedDaemon, stmota: Stmota, file: Path
 ) -> None:
-    plays(daemon, WENT_BACK)
+    plays(daemon, end=WENT_BACK)
     ended = stmota("bridge", "update", "lab-esp32", file, "--quiet")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.splitlines() == [
@@ -130,7 +157,7 @@ def test_a_file_that_cannot_be_an_image_is_refused_before_a_daemon_is_asked(
 def test_settings_sends_changes_and_shows_the_table_with_what_waits_for_a_restart(
     daemon: ScriptedDaemon, stmota: Stmota
 ) -> None:
-    plays(daemon, job(JobState.DONE, JobKind.BRIDGE_SETTINGS, result=TABLE))
+    plays(daemon, end=job(JobState.DONE, JobKind.BRIDGE_SETTINGS, result=TABLE))
     ended = stmota("bridge", "settings", "lab-esp32", "nrst=19", "name=a=b")
     assert (ended.code, ended.out.splitlines()) == (
         0,

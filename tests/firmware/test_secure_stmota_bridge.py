@@ -9,6 +9,7 @@ import trio
 
 from bridge_bench import Bench
 from bridge_process import running_board, running_bridge
+from esp_images import image
 from real_lab import RealLab, real_lab
 from sample_images import make_image
 from securable_bridges import Lab, Securable
@@ -73,6 +74,27 @@ async def test_what_it_keeps_is_one_file_and_a_spoilt_one_never_makes_it_plain(s
     async with securable.running("--insecure") as lab:
         assert lab.kept == []
         await lab.secure()
+
+
+def test_an_update_is_signed_by_the_ca_that_secured_the_bridge_also_after_a_new_one(
+    securable_stmota_bridge: Path, lab: RealLab
+) -> None:
+    state = lab.directory / "bridge"
+    state.mkdir()
+    lab.daemon()
+    with running_bridge([str(securable_stmota_bridge), "--state-dir", str(state)]) as running:
+        lab.add("lab", running.port)
+        refused = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("1.2.3")))
+        assert refused.code == 8
+        assert "the network may not update this bridge" in refused.err
+        key = lab.api.bridge_fingerprint("lab")
+        assert lab.stmota("bridge", "secure", "lab", "--fingerprint", key.fingerprint).code == 0
+        for version, before in (("1.2.3", "host-0.1.0"), ("1.2.4", "1.2.3")):
+            updated = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image(version)))
+            assert updated.code == 0, updated.err
+            assert f"lab: runs {version} (before: {before}), " in updated.out
+            rotated = lab.stmota("bridge", "ca", "rotate", "--yes")
+            assert rotated.code == 0, rotated.err
 
 
 def refused(command: list[str]) -> str:
