@@ -14,6 +14,8 @@ ANSWER_WITHIN_S = 5.0
 """A command is answered at once; `save` writes some values to the flash, tens of milliseconds each."""
 JOIN_WITHIN_S = 45.0
 """The bridge tries a network for 20 s, and may go back to the one before."""
+DOWNLOAD_MODE = b"waiting for download"
+"""What the ROM says at reset with GPIO0 (C3, C6: GPIO9) low (esptool's documentation, boot mode)."""
 IMPROV = b"IMPROV\x01"
 STATE, ERROR, COMMAND, RESULT = 1, 2, 3, 4
 SEND_WIFI = 1
@@ -50,6 +52,9 @@ class BridgeConsole:
     def command(self, line: str) -> list[str]:
         """Give a command; return its lines of answer. Raises `ConsoleFailed`, without the command's value."""
         what = " ".join(line.split(" ")[:2])
+        if not line.isprintable():
+            message = f"{what!r}: a value has characters that cannot be written in a line"
+            raise ConsoleFailed(message)
         self._port.write(line.encode() + b"\n")
         heard = b""
         deadline_s = time.monotonic() + ANSWER_WITHIN_S
@@ -62,6 +67,11 @@ class BridgeConsole:
                 if text.startswith("error: "):
                     message = f"{what}: {text.removeprefix('error: ')}"
                     raise ConsoleFailed(message)
+        if DOWNLOAD_MODE in heard:
+            message = (
+                f"{what}: the ESP32 waits for a firmware (download mode): let go of BOOT, press its reset"
+            )
+            raise ConsoleFailed(message)
         message = f"{what}: no answer within {ANSWER_WITHIN_S:.0f} s; is this a stmota bridge's own console?"
         raise ConsoleFailed(message)
 

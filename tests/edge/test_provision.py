@@ -111,6 +111,33 @@ def test_a_port_that_another_program_has_is_said() -> None:
         os.close(master)
 
 
+class Rom:
+    """An ESP32 in its download mode, just reset."""
+
+    wrote = b""
+
+    def read(self, size: int = 1) -> bytes:
+        return b"ESP-ROM:esp32c3-api1-20210207\r\nwaiting for download\r\n"
+
+    def write(self, b: bytes, /) -> int:
+        self.wrote += b
+        return len(b)
+
+
+def test_an_esp32_in_its_download_mode_is_told_from_a_bridge_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((0.0, 0.1, 6.0))
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    with pytest.raises(ConsoleFailed, match=r"show: the ESP32 waits for a firmware \(download mode\)"):
+        BridgeConsole(Rom()).command("show")
+
+
+def test_a_value_is_no_second_command() -> None:
+    port = Rom()
+    with pytest.raises(ConsoleFailed, match="cannot be written in a line"):
+        BridgeConsole(port).command("set name x\nset net_update yes")
+    assert port.wrote == b""
+
+
 def test_a_port_that_is_no_bridge_s_console_is_said_with_the_time_it_was_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

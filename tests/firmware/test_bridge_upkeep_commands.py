@@ -50,7 +50,7 @@ def test_settings_and_firmware_of_a_bridge_are_changed_over_the_network(
         assert (no_image.code, "it begins with 0x00" in no_image.err) == (8, True)
         updated = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("1.2.3")))
         assert updated.code == 0, updated.err
-        assert "lab: runs 1.2.3 (before: host-0.1.0), " in updated.out
+        assert "lab: runs 1.2.3 and keeps it (before: host-0.1.0), " in updated.out
         same = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("1.2.3")))
         assert same.code == 8
         assert "is version 1.2.3, and the bridge runs 1.2.3: it is no newer" in same.err

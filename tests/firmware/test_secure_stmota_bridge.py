@@ -55,6 +55,9 @@ def test_the_daemon_secures_it_and_a_board_is_flashed_inside_tls(
         flashed = lab.stmota("flash", "-b", "lab", "--baud", "921600", lab.file("fw.bin", IMAGE))
         assert flashed.code == 0, flashed.err
         assert 'verified, started, seen: "in secret, through C"' in flashed.out
+        updated = lab.stmota("bridge", "update", "lab", lab.file("new.bin", image("1.2.3")))
+        assert updated.code == 0, updated.err  # with a signature: R74
+        assert "lab: runs 1.2.3 and keeps it (before: host-" in updated.out
         changed = lab.stmota("bridge", "settings", "lab", "net_update=yes")
         assert changed.code == 0, changed.err
 

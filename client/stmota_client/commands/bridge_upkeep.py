@@ -82,7 +82,10 @@ def update(arguments: UpdateArguments) -> None:
     elif isinstance(job.result, BridgeUpdateResult) and not arguments.quiet:
         done = job.result
         screen.data(
-            escape(f"{job.bridge}: runs {done.version} (before: {done.version_before}), {done.seconds:.1f} s")
+            escape(
+                f"{job.bridge}: runs {done.version} and keeps it (before: {done.version_before}),"
+                f" {done.seconds:.1f} s"
+            )
         )
 
 
