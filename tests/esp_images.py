@@ -1,11 +1,17 @@
 """Images as ESP-IDF makes them: one segment, its description, checksum and SHA-256."""
 
 import hashlib
-from functools import reduce
-from operator import xor
 
 OURS = "1.1"
 """Version of the bridge protocol."""
+
+
+def checksum(segment: bytes) -> int:
+    """As esp_image_format.c has it, byte by byte."""
+    found = 0xEF
+    for byte in segment:
+        found ^= byte
+    return found
 
 
 def image(
@@ -25,7 +31,7 @@ def image(
     segment += b"" if protocol is None else f"stmota bridge protocol {protocol}\0".encode()
     segment += bytes(at % 251 for at in range(size - len(segment)))
     header = b"\xe9\x01" + bytes(10) + chip_id.to_bytes(2, "little") + bytes(9) + bytes((has_hash,))
-    whole = header + bytes(4) + size.to_bytes(4, "little") + segment + bytes((reduce(xor, segment, 0xEF),))
+    whole = header + bytes(4) + size.to_bytes(4, "little") + segment + bytes((checksum(segment),))
     assert len(whole) == end
     assert len(whole) % 16 == 0
     return whole + (hashlib.sha256(whole).digest() if has_hash else b"")

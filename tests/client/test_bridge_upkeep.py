@@ -83,7 +83,7 @@ def test_update_sends_the_image_and_what_is_wanted_and_says_which_version_runs(
     plays(daemon, end=UPDATED)
     ended = stmota("bridge", "update", "lab-esp32", file, *(["--force"] if force else []))
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "lab-esp32: runs 1.2.3 (before: 1.2.2), 14.2 s\n"
+    assert ended.out == "lab-esp32: runs 1.2.3 and keeps it (before: 1.2.2), 14.2 s\n"
     assert daemon.asked("PUT", f"/v1/firmware/{SHA256}")[0].body == IMAGE
     assert requested(daemon) == JobRequest(
         kind=JobKind.BRIDGE_UPDATE,
