@@ -3,12 +3,27 @@
 from hashlib import sha256
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from stmota_daemon.authority import Authority
-from stmota_edge.update_signature import is_signed_update
 from stmota_protocol.update_statement import update_statement
 
 IMAGE = b"an image"
 DIGEST = sha256(IMAGE).digest()
+
+
+def is_signed_update(authority: bytes, length: int, sha256: bytes, signature: bytes) -> bool:
+    """Judge as a bridge does that has this CA's certificate."""
+    key = x509.load_der_x509_certificate(authority).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    try:
+        key.verify(signature, update_statement(length, sha256), ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def test_what_is_signed_is_what_the_protocol_says() -> None:
