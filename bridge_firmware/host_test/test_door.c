@@ -1,4 +1,5 @@
 /* The door of secure mode over sockets of memory: mbedTLS at both ends, on a clock of the test. */
+#include "bridge.h"
 #include "bridge_limits.h"
 #include "bridge_message.h"
 #include "bridge_sha256.h"
@@ -389,6 +390,27 @@ TEST(those_that_dawdle_are_four_with_the_waiting_ones_and_end_after_five_seconds
     CHECK(!slow->is_open);
     CHECK_EQUAL(wake_us, UINT64_MAX);
     end(port);
+}
+
+TEST(one_more_than_the_core_keeps_is_let_in_so_that_the_core_can_part_with_another, "R71")
+{
+    enum { KEPT = BRIDGE_CONNECTIONS, ALL };
+    static client_t clients[ALL];
+    bridge_port_t *port = start(true);
+    for (size_t i = 0; i < ALL; i++) {
+        client_start(&clients[i], port);
+        (void)shake_hands(port, &clients[i], SIZE_MAX);
+    }
+    bridge_arrival_t arrived;
+    uint64_t wake_us;
+    CHECK(clients[0].socket->is_open && clients[KEPT].socket->is_open);
+    fake_socket_t *late = knock(port, "");
+    CHECK_EQUAL(admit(port, 0, &arrived, &wake_us), BRIDGE_WAIT);
+    CHECK(!late->is_open);
+    end(port);
+    for (size_t i = 0; i < ALL; i++) {
+        client_end(&clients[i]);
+    }
 }
 
 static void check_reason(const pipe_t *out)

@@ -84,7 +84,7 @@ void bridge_security_close(bridge_security_t *security)
     if (security == NULL) {
         return;
     }
-    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+    for (size_t i = 0; i < SECURITY_DOORS; i++) {
         security_door_free(&security->doors[i]);
     }
     security_credentials_free(&security->credentials[0]);

@@ -43,6 +43,9 @@ typedef struct {
     size_t half_sent; /* bytes of a record that mbedTLS holds and has not sent; those of the reason, when turned away */
 } security_door_t;
 
+/* One more than the core keeps: a newcomer is let in before the core ends one that has parted in its favour. */
+#define SECURITY_DOORS (BRIDGE_CONNECTIONS + 1U)
+
 struct bridge_security {
     bridge_port_t *port;
     char id[SECURITY_ID_BYTES];
@@ -52,7 +55,7 @@ struct bridge_security {
     bool is_damaged;
     security_credentials_t credentials[2]; /* those before are left to connections that end */
     security_credentials_t *current;       /* NULL: not in secure mode, or damaged */
-    security_door_t doors[BRIDGE_CONNECTIONS];
+    security_door_t doors[SECURITY_DOORS];
     uint8_t value[SECURITY_VALUE_BYTES]; /* as it is stored; empty between two calls */
     char trouble[BRIDGE_MAX_TEXT + 1U];
 };

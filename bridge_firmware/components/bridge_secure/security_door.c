@@ -30,7 +30,7 @@ static void slam(security_door_t *door)
 
 security_door_t *security_door_of(bridge_security_t *security, int sock)
 {
-    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+    for (size_t i = 0; i < SECURITY_DOORS; i++) {
         security_door_t *door = &security->doors[i];
         if (door->state != DOOR_FREE && door->sock == sock) {
             return door;
@@ -41,7 +41,7 @@ security_door_t *security_door_of(bridge_security_t *security, int sock)
 
 void security_clear_doors(bridge_security_t *security)
 {
-    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+    for (size_t i = 0; i < SECURITY_DOORS; i++) {
         if (is_pending(&security->doors[i])) {
             slam(&security->doors[i]);
         }
@@ -50,7 +50,7 @@ void security_clear_doors(bridge_security_t *security)
 
 void security_break_doors(bridge_security_t *security, const security_credentials_t *credentials)
 {
-    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+    for (size_t i = 0; i < SECURITY_DOORS; i++) {
         security_door_t *door = &security->doors[i];
         if (door->state == DOOR_INSIDE && door->credentials == credentials) {
             mbedtls_ssl_free(&door->tls);
@@ -66,7 +66,7 @@ static void let_knock(bridge_security_t *security, size_t waiting)
     while (bridge_raw_accept(security->port, &sock) == BRIDGE_OK) {
         security_door_t *found = NULL;
         size_t pending = 0;
-        for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+        for (size_t i = 0; i < SECURITY_DOORS; i++) {
             pending += is_pending(&security->doors[i]) ? 1 : 0;
             found = security->doors[i].state == DOOR_FREE ? &security->doors[i] : found;
         }
@@ -155,7 +155,7 @@ static bridge_error_t attend(bridge_security_t *security, security_door_t *door)
 bridge_error_t security_accept(bridge_security_t *security, size_t waiting, bridge_arrival_t *arrived, uint64_t *wake_us)
 {
     let_knock(security, waiting);
-    for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++) {
+    for (size_t i = 0; i < SECURITY_DOORS; i++) {
         security_door_t *door = &security->doors[i];
         if (!is_pending(door)) {
             continue;

@@ -7,7 +7,7 @@
  * All of it is the network task's. Nothing here waits for a socket; computing takes what the chip needs: a handshake goes on by one
  * of its steps a call, so that other connections are served in between. mbedTLS wants about 6 KiB of that task's stack.
  *
- * Memory: mbedTLS allocates, and what it may hold at once is bounded by BRIDGE_CONNECTIONS doors. A connection inside TLS takes
+ * Memory: mbedTLS allocates, and what it may hold at once is bounded by BRIDGE_CONNECTIONS doors and one. A connection inside TLS takes
  * mbedTLS's two record buffers (MBEDTLS_SSL_IN_CONTENT_LEN and _OUT_CONTENT_LEN; 4096 are enough, R73) and some state; one in its
  * handshake, of which there are BRIDGE_MAX_WAITING at most, takes more until that is done. A connection that has said nothing takes
  * none. Where there is no memory, that connection is closed. docs/firmware.md has figures. */
