@@ -78,6 +78,10 @@ class _WatchedLink(Link):
         self.pairs: list[tuple[Batch, Result]] = []
         self._link = link
 
+    @property
+    def has_ended(self) -> bool:
+        return self._link.has_ended
+
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         return _WatchedRun(self._link.begin_run(unclaimed), self.pairs)
 

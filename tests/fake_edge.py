@@ -74,6 +74,10 @@ class FakeLink(Link):
         self._messages: deque[Console | ConsoleGap] = deque()
         self._news = trio.Event()
 
+    @property
+    def has_ended(self) -> bool:
+        return self.lost is not None
+
     def check(self) -> None:
         if self.lost is not None:
             raise self.lost

@@ -171,6 +171,11 @@ class BridgeLink(Link, Talker):
         return f"{MAJOR}.{self._connection.peer_minor}"
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the connection is over, or on its way there."""
+        return self._lost is not None or self._pump.ending is not None
+
+    @property
     def care(self) -> BridgeCare:
         """Who asks about the bridge itself."""
         return self._care

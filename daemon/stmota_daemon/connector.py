@@ -30,8 +30,8 @@ LONGEST_PAUSE_S = 10.0
 PAUSE_FACTOR = 2.0
 SETTLED_S = 5.0
 """A link that lived this long was a good one: pauses begin anew. One that dies at once is not hammered."""
-UNNOTICED_S = 0.05
-"""A job may learn of a link's end before the console's reader does: scheduling only, no round trip."""
+ENDING_WITHIN_S = 0.05
+"""For the end of a link whose bridge restarts, or was heard to go."""
 PREPARE_WITHIN_S = 5.0
 """To set the console's UART on a new link: one round trip, on a link just found alive."""
 CONSOLE_EVERY_S = 0.05
@@ -203,24 +203,25 @@ class Connector:
     ) -> Link | None:
         """Return the link, or None when there is none in time, or the bridge says that it is held.
 
-        A link equal to `not_this` may be one whose end was not noticed yet: it is given a moment first. Who
+        A link equal to `not_this` may be one whose end has not come yet: it is given a moment first. Who
         `gives_up_early` waits for one attempt only where the bridge is known to be off.
         """
         if self.link is not None and self.link is not_this:
-            with trio.move_on_after(min(UNNOTICED_S, within_s)):
+            with trio.move_on_after(min(ENDING_WITHIN_S, within_s)):
                 while self.link is not_this:
                     await self._bell.wait()
         failed_before = self._failed_attempts
         is_off = gives_up_early and self._is_known_down
         within_s = min(within_s, KNOWN_DOWN_WITHIN_S) if is_off else within_s
         with trio.move_on_after(within_s):
-            while self.link is None:
+            while (link := self.link) is None or link.has_ended:
                 has_failed = self._failed_attempts > failed_before
                 if has_failed and (is_off or isinstance(self.trouble, LinkHeld)):
                     return None
                 self._urge.ring()
                 await self._bell.wait()
-        return self.link
+            return link
+        return None
 
     @property
     def _is_known_down(self) -> bool:

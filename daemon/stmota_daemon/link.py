@@ -135,6 +135,11 @@ class Link(ABC):
         """
         return 0
 
+    @property
+    @abstractmethod
+    def has_ended(self) -> bool:
+        """Whether all that is asked of it now raises `LinkLost`; console bytes may still be there to take."""
+
     @abstractmethod
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         """Begin a run; an earlier one is over with it. Raises `LinkLost`."""

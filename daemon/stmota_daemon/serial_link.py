@@ -96,6 +96,11 @@ class SerialLink(Link, EdgeOwner):
         """As the port measures it."""
         return self._executor.answer_delay_us
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the port has failed, or was closed."""
+        return self._lost is not None
+
     async def run(self) -> None:
         """Execute batches and collect console until the port fails."""
         try:

@@ -102,6 +102,11 @@ class _TracedLink(Link):
         """As of the link itself."""
         return self._link.answer_delay_us
 
+    @property
+    def has_ended(self) -> bool:
+        """As of the link itself."""
+        return self._link.has_ended
+
     def begin_run(self, unclaimed: Unclaimed = Unclaimed.RESIDUE) -> Run:
         """Begin a run; results of the last one that nobody will take are told of."""
         if self._run is not None:

@@ -1,4 +1,4 @@
-"""What the documents name is there: links between them, and files in the map of the code."""
+"""Documents are whole, and what they name is there: links between them, and files in the map of the code."""
 
 import re
 from pathlib import Path
@@ -23,6 +23,12 @@ FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+(?:/|\.(?:py|md|c|h)))`")
 def test_links_lead_to_files(document: Path) -> None:
     links = LINK.findall(document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_marks_of_a_merge_are_left(document: Path) -> None:
+    lines = document.read_text().splitlines()
+    assert [line for line in lines if line.startswith(("<<<<<<<", ">>>>>>>"))] == []
 
 
 def test_the_map_of_the_code_names_files_that_are_there() -> None:

@@ -95,7 +95,7 @@ def test_an_update_is_signed_by_the_ca_that_secured_the_bridge_also_after_a_new_
         for version, before in (("1.2.3", "host-0.1.0"), ("1.2.4", "1.2.3")):
             updated = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image(version)))
             assert updated.code == 0, updated.err
-            assert f"lab: runs {version} (before: {before}), " in updated.out
+            assert f"lab: runs {version} and keeps it (before: {before}), " in updated.out
             rotated = lab.stmota("bridge", "ca", "rotate", "--yes")
             assert rotated.code == 0, rotated.err
 
