@@ -39,7 +39,7 @@ def _measure(stage: Stage, table: Table, chip: str, rtt_ms: int, length: int) ->
             port = running.enter_context(far_away(stage, port, rtt_ms))
         running.enter_context(stage.daemon(f'[bridges.fast]\nhost = "127.0.0.1"\nport = {port}\n'))
         for verify in (False, True):
-            options = () if verify else ("--no-verify",)
+            options = ("--full",) if verify else ("--full", "--no-verify")
             image = str(stage.directory / "fast.bin")
             ended = stage.run(
                 "stmota", "flash", "--bridge", "fast", "--json", "--baud", str(BAUD), *options, image
