@@ -25,6 +25,7 @@ PROGRAMS = {
     "test_connections": AT_THE_FAKE_PORT,
     "test_door": AT_THE_DOOR,
     "test_engine": AT_THE_FAKE_PORT,
+    "test_hostname": (HOST_TEST / "check_main.c",),
     "test_ring": AT_THE_FAKE_PORT,
     "test_security": AT_THE_FAKE_PORT,
     "test_update": AT_THE_FAKE_PORT,

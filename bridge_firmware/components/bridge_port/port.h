@@ -9,9 +9,11 @@
 #include "freertos/task.h"
 
 #include "esp_err.h"
+#include "esp_netif.h"
 #include "esp_timer.h"
 
 #include "bridge.h"
+#include "bridge_hostname.h"
 #include "bridge_settings.h"
 #include "port_arrivals.h"
 #include "port_pace.h"
@@ -47,6 +49,7 @@ typedef struct {
 struct bridge_port {
     const bridge_chip_t *chip;
     bridge_settings_t settings; /* as they were at the start */
+    char hostname[BRIDGE_HOSTNAME_BYTES];
     port_uart_t uart;
     StaticSemaphore_t lock_memory;
     SemaphoreHandle_t lock;
@@ -101,7 +104,9 @@ void port_network_tell(port_network_t state);
 /* The GPIOs of its Ethernet chip that menuconfig chose, a bit each. */
 uint64_t port_interface_pins(void);
 /* Start this image's network, once. */
-void port_interface_start(const bridge_settings_t *settings);
+void port_interface_start(const bridge_port_t *port);
+/* Before it asks for an address: under which name it does. */
+void port_network_name(esp_netif_t *netif, const bridge_port_t *port);
 /* For the console, which may wait. Change to this Wi-Fi network; false, and back to the one before: no address in 20 s. */
 bool port_interface_join(const bridge_settings_t *settings);
 typedef void (*port_found_t)(void *argument, const char *ssid, int rssi_dbm, bool has_password);
@@ -119,7 +124,7 @@ bridge_error_t port_secure_ask(bridge_port_t *port, bool is_forgotten, bridge_tr
 void port_secure_attend(bridge_t *bridge);
 
 /* port_mdns.c */
-void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id, bool is_secure);
+void port_mdns_start(const bridge_port_t *port, const uint8_t *unique_id, bool is_secure);
 /* What changes while it runs; cheap when nothing did. */
 void port_mdns_show(bool is_secure);
 

@@ -157,9 +157,8 @@ void port_interface_scan(port_found_t found, void *argument)
     (void)argument;
 }
 
-void port_interface_start(const bridge_settings_t *settings)
+void port_interface_start(const bridge_port_t *port)
 {
-    (void)settings;
 #if !CONFIG_STMOTA_NETWORK_OPENETH
     bootloader_random_enable(); /* without a radio, nothing else makes randomness for keys; QEMU has neither */
 #endif
@@ -170,6 +169,7 @@ void port_interface_start(const bridge_settings_t *settings)
     uint8_t mac[6];
     port_network_tell(PORT_NETWORK_DOWN);
     PORT_NEEDS(pair.mac != NULL && pair.phy != NULL && netif != NULL ? ESP_OK : ESP_FAIL);
+    port_network_name(netif, port);
     esp_eth_config_t config = ETH_DEFAULT_CONFIG(pair.mac, pair.phy);
     esp_err_t error = esp_eth_driver_install(&config, &handle);
     if (error != ESP_OK) { /* the console still works: pins can be put right */

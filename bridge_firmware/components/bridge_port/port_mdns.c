@@ -27,15 +27,13 @@ void port_mdns_show(bool is_secure)
     }
 }
 
-void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id, bool is_secure)
+void port_mdns_start(const bridge_port_t *port, const uint8_t *unique_id, bool is_secure)
 {
-    char host[sizeof("stmota-") + 6];
+    const bridge_settings_t *settings = &port->settings;
     char id[2 * BRIDGE_UNIQUE_ID_BYTES + 1];
     for (size_t i = 0; i < BRIDGE_UNIQUE_ID_BYTES; i++) {
         snprintf(id + 2 * i, 3, "%02x", unique_id[i]);
     }
-    /* The MAC's last three bytes: unique in a network, where a name may have any characters. */
-    snprintf(host, sizeof(host), "stmota-%02x%02x%02x", unique_id[3], unique_id[4], unique_id[5]);
     mdns_txt_item_t items[] = {
         {"name", settings->name},
         {"id", id},
@@ -44,7 +42,7 @@ void port_mdns_start(const bridge_settings_t *settings, const uint8_t *unique_id
         {"secure", is_secure ? "1" : "0"},
     };
     esp_err_t error = mdns_init();
-    error = error == ESP_OK ? mdns_hostname_set(host) : error;
+    error = error == ESP_OK ? mdns_hostname_set(port->hostname) : error;
     error = error == ESP_OK ? mdns_instance_name_set(settings->name) : error;
     error = error == ESP_OK ? mdns_service_add(settings->name, SERVICE, PROTOCOL, settings->tcp_port, items,
                                                sizeof(items) / sizeof(items[0]))

@@ -32,10 +32,18 @@ static void on_address(void *argument, esp_event_base_t base, int32_t id, void *
     }
 }
 
+void port_network_name(esp_netif_t *netif, const bridge_port_t *port)
+{
+    esp_err_t error = esp_netif_set_hostname(netif, port->hostname);
+    if (error != ESP_OK) {
+        ESP_LOGW(TAG, "DHCP is not told the name %s (%s)", port->hostname, esp_err_to_name(error));
+    }
+}
+
 void port_network_start(const bridge_port_t *port)
 {
     PORT_NEEDS(esp_netif_init());
     PORT_NEEDS(esp_event_loop_create_default());
     PORT_NEEDS(esp_event_handler_register(IP_EVENT, ESP_EVENT_ANY_ID, on_address, NULL));
-    port_interface_start(&port->settings);
+    port_interface_start(port);
 }

@@ -1,7 +1,4 @@
 /* The start: settings, lines, memory, network, tasks. Nothing is allocated after it by the bridge itself. */
-#include <stdio.h>
-#include <string.h>
-
 #include "esp_heap_caps.h"
 #include "esp_log.h"
 #include "esp_mac.h"
@@ -58,10 +55,9 @@ static void identify(void)
 
 static void load_settings(void)
 {
-    char name[sizeof("stmota-") + 6];
+    char name[BRIDGE_HOSTNAME_BYTES];
     bridge_trouble_t trouble;
-    const uint8_t *id = s_config.unique_id;
-    snprintf(name, sizeof(name), "stmota-%02x%02x%02x", id[3], id[4], id[5]);
+    bridge_hostname_of_id(s_config.unique_id, name);
     bridge_settings_default(&s_port.settings, s_port.chip, name, CONFIG_STMOTA_PORT);
     (void)bridge_settings_load(&s_port, &s_port.settings, s_port.chip);
     if (bridge_settings_check(&s_port.settings, &trouble) != BRIDGE_OK) {
@@ -70,6 +66,7 @@ static void load_settings(void)
             s_port.settings.wires[i] = bridge_default_wire(s_port.chip, (bridge_pin_use_t)i);
         }
     }
+    bridge_hostname(s_port.settings.name, s_config.unique_id, s_port.hostname);
 }
 
 static void make_config(void)
@@ -110,6 +107,6 @@ void bridge_esp_run(void)
     port_console_start(&s_port);
     PORT_NEEDS(port_listen(&s_port) ? ESP_OK : ESP_FAIL);
     port_tasks_run(&s_port, &s_bridge, &s_config);
-    port_mdns_start(&s_port.settings, s_config.unique_id, bridge_port_secure_state(&s_port) == BRIDGE_SECURE_ON);
+    port_mdns_start(&s_port, s_config.unique_id, bridge_port_secure_state(&s_port) == BRIDGE_SECURE_ON);
     ESP_LOGI(TAG, "%s %s on port %u", s_port.settings.name, s_config.firmware, s_port.settings.tcp_port);
 }

@@ -141,15 +141,16 @@ void port_interface_scan(port_found_t found, void *argument)
     }
 }
 
-void port_interface_start(const bridge_settings_t *settings)
+void port_interface_start(const bridge_port_t *port)
 {
+    const bridge_settings_t *settings = &port->settings;
     wifi_init_config_t init = WIFI_INIT_CONFIG_DEFAULT();
     esp_timer_create_args_t retry = {.callback = connect_again, .name = "wifi"};
     s_wifi.settings = settings;
     atomic_store(&s_wifi.has_network, settings->ssid[0] != '\0');
     port_network_tell(settings->ssid[0] != '\0' ? PORT_NETWORK_DOWN : PORT_NETWORK_UNSET);
     PORT_NEEDS(esp_timer_create(&retry, &s_wifi.retry));
-    (void)esp_netif_create_default_wifi_sta();
+    port_network_name(esp_netif_create_default_wifi_sta(), port);
     PORT_NEEDS(esp_wifi_init(&init));
     PORT_NEEDS(esp_event_handler_register(WIFI_EVENT, ESP_EVENT_ANY_ID, on_wifi, NULL));
     PORT_NEEDS(esp_wifi_set_storage(WIFI_STORAGE_RAM)); /* the settings are the one place for it */
