@@ -78,6 +78,7 @@ struct bridge_port {
     char update_trouble[BRIDGE_TROUBLE_BYTES];
     bridge_trial_t trial;  /* what became of the newest one */
     char firmware[BRIDGE_MAX_FIRMWARE + 1U];
+    const bridge_chip_t *chip;
     bridge_settings_t settings; /* what it runs with */
     bool is_restarting;
     struct bridge_security *security; /* NULL: it cannot be secured */
@@ -124,9 +125,11 @@ bool host_open_security(bridge_port_t *port, const uint8_t *unique_id, bool is_f
 void host_close_security(bridge_port_t *port);
 bool host_has_security(void);
 
-/* The bridge's own console on standard input: whether that is a terminal or a pipe; and take what was written there, false at its end. */
+/* The bridge's own console on standard input: whether that is a terminal or a pipe; begin with a bridge that has started; and take
+ * what was written there, up to a restart: false at its end. */
 bool host_has_console(void);
-bool host_read_console(bridge_t *bridge);
+void host_start_console(host_board_t *board);
+bool host_read_console(void);
 
 /* Serve these boards, whose bridges have started, until a signal comes (caught while it waits) or the UART of each has
  * failed; then say goodbye. Whether no UART failed. */

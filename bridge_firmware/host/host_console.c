@@ -1,19 +1,15 @@
-/* The bridge's own console: words on this program's standard input, answers on its standard output. */
+/* The bridge's own console: the core's, on this program's standard input and output. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge_console.h"
 #include "host_board.h"
 
-#define LINE_BYTES 64U
-
-static struct {
-    char text[LINE_BYTES];
-    size_t length;
-} s_line;
+static bridge_console_t s_console;
+static bridge_console_host_t s_host;
 
 bool host_has_console(void)
 {
@@ -22,33 +18,72 @@ bool host_has_console(void)
     return is_pipe || isatty(STDIN_FILENO) == 1;
 }
 
-static void obey(bridge_t *bridge, const char *word)
+/* Lines end here as this machine's do. */
+static void show(void *context, bridge_span_t data)
 {
-    bridge_trouble_t shown = {"no such word; write secure or insecure"};
-    bridge_error_t error = BRIDGE_ERR_UNKNOWN;
-    if (strcmp(word, "secure") == 0) {
-        error = bridge_secure(bridge, &shown);
-    } else if (strcmp(word, "insecure") == 0) {
-        error = bridge_insecure(bridge, &shown);
+    (void)context;
+    for (size_t i = 0; i < data.length; i++) {
+        if (data.data[i] != '\r') {
+            (void)putchar(data.data[i]);
+        }
     }
-    char line[sizeof("error: ") + sizeof(shown.text)];
-    snprintf(line, sizeof(line), "%s%s", error == BRIDGE_OK ? "" : "error: ", shown.text);
-    bridge_port_tell(bridge->port, line);
-    bridge_port_wake_network(bridge->port);
+    (void)fflush(stdout);
 }
 
-static void take(bridge_t *bridge, char byte)
+static bridge_error_t save(void *context, const bridge_settings_t *settings)
 {
-    if (byte != '\n' && byte != '\r') {
-        s_line.text[s_line.length] = byte;
-        s_line.length += s_line.length + 1 < LINE_BYTES ? 1 : 0; /* a longer one is no word */
-        return;
-    }
-    s_line.text[s_line.length] = '\0';
-    if (s_line.length > 0) {
-        obey(bridge, s_line.text);
-    }
-    s_line.length = 0;
+    host_board_t *board = context;
+    return bridge_settings_store(&board->port, settings, board->port.chip);
+}
+
+static void reboot(void *context)
+{
+    host_board_t *board = context;
+    bridge_restart(&board->bridge);
+    bridge_port_wake_network(&board->port);
+}
+
+static bool join(void *context, const bridge_settings_t *settings)
+{
+    (void)context;
+    (void)settings;
+    return false;
+}
+
+static void scan(void *context, void (*found)(void *console, const char *ssid, int rssi_dbm, bool has_password),
+                 void *console)
+{
+    (void)context;
+    (void)found;
+    (void)console;
+}
+
+static bool is_online(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static bridge_error_t secure(void *context, bool is_forgotten, bridge_trouble_t *shown)
+{
+    host_board_t *board = context;
+    bridge_error_t error = is_forgotten ? bridge_insecure(&board->bridge, shown) : bridge_secure(&board->bridge, shown);
+    bridge_port_wake_network(&board->port);
+    return error;
+}
+
+void host_start_console(host_board_t *board)
+{
+    s_host = (bridge_console_host_t){.context = board,
+                                     .is_echoed = true, /* a terminal shows what is typed, and nobody wants it of a pipe */
+                                     .write = show,
+                                     .save = save,
+                                     .reboot = reboot,
+                                     .join = join,
+                                     .scan = scan,
+                                     .is_online = is_online,
+                                     .secure = secure};
+    bridge_console_start(&s_console, &s_host, board->port.chip, board->bridge.config.firmware, &board->port.settings);
 }
 
 /* Whoever reads from a terminal in the background is stopped. */
@@ -57,18 +92,18 @@ static bool may_read(void)
     return isatty(STDIN_FILENO) != 1 || tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
-bool host_read_console(bridge_t *bridge)
+bool host_read_console(void)
 {
+    const host_board_t *board = s_host.context;
     struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (poll(&wait, 1, 0) > 0 && may_read()) {
-        char data[LINE_BYTES];
-        ssize_t count = read(STDIN_FILENO, data, sizeof(data));
+    while (!board->port.is_restarting && poll(&wait, 1, 0) > 0 && may_read()) {
+        uint8_t byte; /* one at a time: what stands behind `reboot` is for the bridge that starts then */
+        ssize_t count = read(STDIN_FILENO, &byte, sizeof(byte));
         if (count <= 0) {
             return count < 0 && (errno == EINTR || errno == EAGAIN);
         }
-        for (ssize_t i = 0; i < count; i++) {
-            take(bridge, data[i]);
-        }
+        bridge_console_take(&s_console, (bridge_span_t){&byte, 1});
     }
+    bridge_console_idle(&s_console); /* a packet comes in one go */
     return true;
 }

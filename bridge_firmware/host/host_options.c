@@ -13,13 +13,14 @@ const char host_usage[] =
     "Make a serial port a bridge on the network. LINE: rts, dtr, !rts or !dtr. It is not announced by mDNS.\n"
     "With --board its UART is a virtual board's: python -m stmota_simulator.board_file writes the FILE.\n"
     "Several of them, or --count, make as many bridges: NAME-1 at HOST:PORT, NAME-2 at the TCP port above, ...\n"
-    "With --state-dir one bridge keeps its settings and firmware there, a file each; what the network may do says\n"
-    "DIR/net_settings and DIR/net_update: yes or no. Its pins are an ESP32's, and it drives none of them.\n"
+    "On its standard input, a terminal or a pipe, one bridge takes words: help, show, set KEY VALUE, save, reboot, secure\n"
+    "(a daemon may secure it, within 5 minutes; shows its key's fingerprint), insecure (forgets key and daemon).\n"
+    "With --state-dir it keeps its settings and firmware there, a file each, and they count before the options; without\n"
+    "it nothing is kept, and the network may change nothing. What it may do are settings: net_settings, net_update.\n"
     "It keeps and tries a firmware's image, but runs none: only what it says it is changes. One that no controller came to\n"
     "in SECONDS (600), or before its next start, is given up.\n"
     "It can be secured then (stmota bridge secure NAME), and speaks TLS to that daemon only; DIR/secure holds its key.\n"
-    "On its standard input, a terminal or a pipe, it takes two words: secure (a daemon may secure it, within 5 minutes;\n"
-    "shows its key's fingerprint), and insecure (forgets key and daemon), as --insecure does at the start.\n"
+    "--insecure forgets that at the start.\n"
     "Example: stmota-bridge --name desk --port /dev/ttyUSB0 --reset rts --boot0 dtr --state-dir /var/lib/stmota-desk\n";
 
 static bool parse_wire(const char *text, host_wire_t *wire)

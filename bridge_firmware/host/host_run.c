@@ -139,7 +139,7 @@ static bool is_over(const host_run_t *run)
 
 static void attend_console(host_run_t *run)
 {
-    if (!host_read_console(&run->boards[0]->bridge)) {
+    if (!host_read_console()) {
         (void)epoll_ctl(run->epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
     }
 }
@@ -211,7 +211,8 @@ static void prepare(host_run_t *run)
     run->network_bell.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     run->epoll = epoll_create1(EPOLL_CLOEXEC);
     watch(run->epoll, run->network_bell.event, BELL_NUMBER, EPOLLIN);
-    if (run->count == 1 && run->boards[0]->port.state_dir != NULL && host_has_console()) {
+    if (run->count == 1 && host_has_console()) {
+        host_start_console(run->boards[0]);
         watch(run->epoll, STDIN_FILENO, CONSOLE_NUMBER, EPOLLIN | EPOLLET); /* in the background, a terminal would never be empty */
     }
     run->waits[0] = (struct pollfd){.fd = run->engine_bell.event, .events = POLLIN};

@@ -67,34 +67,32 @@ static void identify(bridge_config_t *config, const host_board_t *board)
 }
 
 /* The options, and over them what is stored. */
-static const bridge_chip_t *load_settings(host_board_t *board, const host_order_t *order)
+static void load_settings(host_board_t *board, const host_order_t *order)
 {
-    static bridge_chip_t chip;
+    static const bridge_chip_t program = {.name = "host"};
     bridge_settings_t *settings = &board->port.settings;
-    chip = *bridge_chip("esp32");
-    chip.name = "host";
-    bridge_settings_default(settings, &chip, board->name, 7820);
+    board->port.chip = &program;
+    bridge_settings_default(settings, &program, board->name, 0);
     settings->console = order->console;
-    (void)bridge_settings_load(&board->port, settings, &chip);
+    (void)bridge_settings_load(&board->port, settings, &program);
     snprintf(board->name, sizeof(board->name), "%.*s", (int)sizeof(board->name) - 1, settings->name);
-    return &chip;
 }
 
 static bool start(host_board_t *board, const host_order_t *order, bool is_power_up)
 {
     bool has_settings = order->state_dir != NULL;
-    const bridge_chip_t *chip = has_settings ? load_settings(board, order) : NULL;
+    load_settings(board, order);
     bridge_config_t config = {
         .name = board->name,
         .firmware = host_firmware(&board->port, VERSION),
         .project = HOST_PROJECT,
-        .chip = chip,
+        .chip = has_settings ? board->port.chip : NULL,
         .settings = has_settings ? &board->port.settings : NULL,
         .trial_us = order->trial_us,
         .is_power_up = is_power_up,
         .credit = HOST_CREDIT,
         .max_batch = HOST_MAX_BATCH,
-        .console = has_settings ? board->port.settings.console : order->console,
+        .console = board->port.settings.console,
         .requests = board->requests,
         .work = board->work,
         .results = board->results,

@@ -67,7 +67,7 @@ static bridge_error_t save(void *context, const bridge_settings_t *settings)
 {
     (void)context;
     fprintf(stderr, "save\n");
-    return bridge_settings_store(NULL, settings);
+    return bridge_settings_store(NULL, settings, s_console.chip);
 }
 
 static bool join(void *context, const bridge_settings_t *settings)
@@ -111,7 +111,13 @@ static void reboot(void *context)
 
 static void begin(const bridge_chip_t *chip)
 {
-    static const bridge_console_host_t host = {NULL, put, save, reboot, join, scan, is_online, secure};
+    static const bridge_console_host_t host = {.write = put,
+                                               .save = save,
+                                               .reboot = reboot,
+                                               .join = join,
+                                               .scan = scan,
+                                               .is_online = is_online,
+                                               .secure = secure};
     bridge_settings_t settings;
     bridge_settings_default(&settings, chip, "stmota-123456", 7820);
     (void)bridge_settings_load(NULL, &settings, chip);

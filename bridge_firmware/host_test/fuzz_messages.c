@@ -102,14 +102,15 @@ static void put_settings(bridge_writer_t *frames, fuzz_chance_t chance)
                                          "lab", "0",   "34", "57600 8E1", "a password", "70000"};
     uint8_t bytes[512];
     bridge_writer_t entries = bridge_writer(bytes, sizeof(bytes));
+    const bridge_chip_t *chip = bridge_chip("esp32"); /* bench.c's */
     size_t keys = 0;
-    while (bridge_settings_key(keys) != NULL) {
+    while (bridge_settings_key(chip, keys) != NULL) {
         keys++;
     }
     bridge_message_t message = {.type = BRIDGE_SET_SETTINGS};
     message.as.settings.count = (uint8_t)chance(4);
     for (uint8_t i = 0; i < message.as.settings.count; i++) {
-        const char *key = bridge_settings_key(chance((uint32_t)keys + 1U));
+        const char *key = bridge_settings_key(chip, chance((uint32_t)keys + 1U));
         const char *value = values[chance(sizeof(values) / sizeof(values[0]))];
         bridge_put_text(&entries, bridge_span_of(key != NULL ? key : "unheard_of"), BRIDGE_MAX_WIRE_KEY);
         bridge_put_text(&entries, bridge_span_of(value), BRIDGE_MAX_WIRE_VALUE);

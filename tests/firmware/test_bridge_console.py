@@ -1,45 +1,30 @@
 """The bridge's own console: commands, settings and Improv packets; the firmware's C on this machine."""
 
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge_consoles import RIGHT, Console, fake_platform, standard_input
+
 HOST_TEST = Path(__file__).parents[2] / "bridge_firmware" / "host_test"
-RIGHT = "correct horse"  # the Wi-Fi password that joins
 SILENCE = b"\xff"  # console_tool: a second without a byte
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What the console wrote, and what it asked of its platform."""
-
-    output: bytes
-    asked: list[str]
-
-    @property
-    def lines(self) -> list[str]:
-        return self.output.decode().replace("\r\n", "\n").splitlines()
-
-
-Console = Callable[..., Heard]
 
 
 @pytest.fixture(scope="module")
 def console(build: Callable[..., Path]) -> Console:
-    program = build("console_tool", HOST_TEST / "console_tool.c")
+    """With every setting that there is."""
+    return fake_platform(build("console_tool", HOST_TEST / "console_tool.c"))
 
-    def talk(given: bytes | str, chip: str = "esp32") -> Heard:
-        typed = given.encode() if isinstance(given, str) else given
-        finished = subprocess.run([program, chip, RIGHT], input=typed, check=False, capture_output=True)
-        assert finished.returncode == 0, finished.stderr.decode()
-        return Heard(finished.stdout, finished.stderr.decode().splitlines())
 
-    return talk
+@pytest.fixture(params=["fake platform", "stmota-bridge"])
+def either(request: pytest.FixtureRequest, console: Console) -> Console:
+    """The same console in both places, for the settings that both have."""
+    if request.param == "fake platform":
+        return console
+    return standard_input(request.getfixturevalue("stmota_bridge"))
 
 
 def improv(kind: int, data: bytes) -> bytes:
@@ -115,8 +100,37 @@ def test_what_is_set_and_saved_is_there_after_a_reboot(console: Console) -> None
     typed = "".join(f"set {key} {value}\n" for key, value in changes.items())
     heard = console(typed + "save\nreboot\nshow\n")
     assert heard.asked == ["save", "reboot"]
-    shown = dict(line.split(" = ") for line in heard.lines if " = " in line)
-    assert {key: shown[key] for key in changes} == changes
+    assert {key: heard.shown[key] for key in changes} == changes
+
+
+def test_what_is_set_and_saved_counts_after_a_reboot_wherever_the_console_is(either: Console) -> None:
+    changes = {"name": "bench 3", "console": "57600 8E2", "net_settings": "yes", "net_update": "yes"}
+    typed = "".join(f"set {key} {value}\n" for key, value in changes.items())
+    heard = either(typed + "save\nreboot\nshow\n")
+    assert heard.answers == ["ok"] * 7
+    assert {key: heard.shown[key] for key in changes} == changes
+
+
+def test_what_is_not_saved_is_gone_wherever_the_console_is(either: Console) -> None:
+    assert either("set net_update yes\nreboot\nshow\n").shown["net_update"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("set console 115200", "console: write baud, data bits, parity, stop bits: 115200 8N1"),
+        ("set net_update maybe", "net_update: write yes or no"),
+        ("set name", "name: how the bridge is found: 1 to 63 bytes that can be printed"),
+        ("set colour blue", "there is no setting colour"),
+        ("erase", "no such command; write help"),
+        ("x" * 200, "this line is too long"),
+    ],
+)
+def test_what_cannot_be_is_refused_wherever_the_console_is(either: Console, line: str, why: str) -> None:
+    heard = either(f"show\n{line}\nshow\n")
+    assert heard.answers == ["ok", f"error: {why}", "ok"]
+    told = [line for line in heard.lines if " = " in line]
+    assert told[: len(told) // 2] == told[len(told) // 2 :]
 
 
 @pytest.mark.parametrize("led", ["21", "!21", "21:rgb", "none"])
@@ -175,16 +189,10 @@ def test_a_password_can_be_taken_away(console: Console) -> None:
         ("set led !21:rgb", "led: write a GPIO's number"),
         ("set led :rgb", "led: write a GPIO's number"),
         ("set led 6:rgb", "led: GPIO6 cannot be used: wired to the bridge's own flash"),
-        ("set console 115200", "console: write baud, data bits, parity, stop bits: 115200 8N1"),
         ("set console 115200 8X1", "console: write baud"),
         ("set port 65536", "port: write a number from 1 to 65535"),
-        ("set net_update maybe", "net_update: write yes or no"),
-        ("set name", "name: how the bridge is found: 1 to 63 bytes that can be printed"),
         ("set ssid " + "s" * 33, "ssid: the Wi-Fi network: up to 32 characters"),
         ("set password 1234567", "password: a Wi-Fi password has 8 characters at least"),
-        ("set colour blue", "there is no setting colour"),
-        ("erase", "no such command; write help"),
-        ("x" * 200, "this line is too long"),
     ],
 )
 def test_what_cannot_be_set_is_refused_with_its_reason(console: Console, line: str, why: str) -> None:
@@ -206,11 +214,11 @@ def test_a_bridge_without_a_uart_is_none(console: Console) -> None:
     assert heard.lines[-1] == "error: tx and rx: a bridge needs both"
 
 
-def test_help_names_every_command_and_every_setting(console: Console) -> None:
-    first_words = {line.split()[0] for line in console("help\n").lines}
-    assert {"show", "set", "save", "reboot"} <= first_words
-    shown = {line.split(" = ")[0] for line in console("show\n").lines if " = " in line}
-    assert shown - {"firmware", "protocol", "chip", "online"} <= first_words
+def test_help_names_every_command_and_every_setting(either: Console) -> None:
+    heard = either("help\nshow\n")
+    first_words = {line.split()[0] for line in heard.lines}
+    assert {"show", "set", "save", "reboot", "secure", "insecure"} <= first_words
+    assert heard.shown.keys() - {"firmware", "protocol", "chip", "online"} <= first_words
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
@@ -218,8 +226,38 @@ def test_any_end_of_line_is_one(console: Console, end: str) -> None:
     assert console(f"save{end}save{end}").lines == ["save", "ok", "save", "ok"]
 
 
-def test_an_empty_line_is_no_command_and_backspace_takes_back(console: Console) -> None:
-    assert console("\n\nshox\x7fw\b\bow\n").lines[-1] == "ok"
+def test_an_empty_line_is_no_command_and_backspace_takes_back(either: Console) -> None:
+    assert either("\n\nshox\x7fw\b\bow\n").answers == ["ok"]
+
+
+def test_a_program_has_no_settings_of_pins_wifi_and_address_and_says_why(stmota_bridge: Path) -> None:
+    heard = standard_input(stmota_bridge)("show\nset nrst 19\nset ssid lab\nset port 7821\n")
+    assert list(heard.shown) == [
+        *("firmware", "protocol", "chip", "online"),
+        *("name", "console", "net_settings", "net_update"),
+    ]
+    assert [answer.partition(": this bridge is a program: ")[0] for answer in heard.answers] == [
+        "ok",
+        *(f"error: {key}" for key in ("nrst", "ssid", "port")),
+    ]
+
+
+def test_a_program_without_a_directory_keeps_nothing_and_says_so(stmota_bridge: Path) -> None:
+    heard = standard_input(stmota_bridge, "--console", "57600 8E1")(
+        "set net_update yes\nsave\nsecure\nreboot\nshow\n"
+    )
+    assert heard.answers == [
+        "ok",
+        (
+            "error: this bridge keeps nothing: it was started without a place for it "
+            "(stmota-bridge: --state-dir DIR)"
+        ),
+        "error: this bridge has no secure mode",
+        "ok",
+        "ok",
+    ]
+    assert heard.shown["net_update"] == "no"
+    assert heard.shown["console"] == "57600 8E1"
 
 
 def test_an_improv_client_learns_the_device(console: Console) -> None:

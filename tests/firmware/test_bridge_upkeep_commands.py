@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge_process import running_bridge
+from bridge_process import Running, running_bridge
 from esp_images import image
 from real_lab import RealLab, real_lab
 
@@ -17,31 +17,38 @@ def lab() -> Generator[RealLab, None, None]:
         yield lab
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    (tmp_path / "net_settings").write_text("yes")
-    (tmp_path / "net_update").write_text("yes")
-    return tmp_path
+def type_at(running: Running, *words: str) -> None:
+    """Write at the bridge's console; each answer has to be ok."""
+    assert running.process is not None
+    assert running.process.stdin is not None
+    assert running.process.stdout is not None
+    running.process.stdin.write("".join(f"{word}\n" for word in words))
+    running.process.stdin.flush()
+    assert [running.process.stdout.readline() for _ in words] == ["ok\n"] * len(words)
 
 
 def test_settings_and_firmware_of_a_bridge_are_changed_over_the_network(
-    stmota_bridge: Path, lab: RealLab, state: Path
+    stmota_bridge: Path, lab: RealLab, tmp_path: Path
 ) -> None:
-    with running_bridge([str(stmota_bridge), "--state-dir", str(state)]) as running:
+    with running_bridge([str(stmota_bridge), "--state-dir", str(tmp_path)]) as running:
         lab.add("lab", running.port)
-        changed = lab.stmota("bridge", "settings", "lab", "nrst=25", "console=57600 8E1")
-        assert changed.code == 0, changed.err
-        assert "nrst          25   (after a restart)\n" in changed.out
-        assert "password      not set\n" in changed.out
-        refused = lab.stmota("bridge", "settings", "lab", "nrst=5")
+        refused = lab.stmota("bridge", "settings", "lab")
         assert refused.code == 8
-        assert "its settings were not changed: nrst: GPIO5 cannot be used" in refused.err
+        way = "to allow it, write at the bridge's own console: set net_settings yes, save, reboot"
+        assert way in refused.err  # as it is done now
+        type_at(running, "set net_update yes", *way.partition("console: ")[2].split(", "))
+        changed = lab.stmota("bridge", "settings", "lab", "console=57600 8E1")
+        assert changed.code == 0, changed.err
+        assert "console       57600 8E1   (after a restart)\n" in changed.out
+        refused = lab.stmota("bridge", "settings", "lab", "nrst=25")
+        assert refused.code == 8
+        assert "its settings were not changed: nrst: this bridge is a program" in refused.err
         secret = lab.stmota("bridge", "settings", "lab", "password=correct horse")
         assert secret.code == 2
         assert "correct" not in secret.err
         again = lab.stmota("bridge", "settings", "lab", "--restart")
         assert again.code == 0, again.err
-        assert "nrst          25\n" in again.out
+        assert "console       57600 8E1\n" in again.out
 
         other = lab.stmota("bridge", "update", "lab", lab.file("other.bin", image(project="blinky")))
         assert other.code == 8

@@ -28,6 +28,7 @@ PROGRAMS = {
     "test_hostname": (HOST_TEST / "check_main.c",),
     "test_ring": AT_THE_FAKE_PORT,
     "test_security": AT_THE_FAKE_PORT,
+    "test_settings": AT_THE_FAKE_PORT,
     "test_update": AT_THE_FAKE_PORT,
     "test_tty": AT_A_FAKE_KERNEL,
 }

@@ -319,12 +319,14 @@ async def test_the_window_of_the_console_lets_a_bridge_be_secured(bridge_kind: S
         assert isinstance(await controller.hello(new_id()), Welcome)
         assert [(await lab.shown()).startswith("lab: ") for _ in range(2)] == [True, True]
         lab.say("secure", "insecure", "secure", "nonsense")
-        said = [await lab.shown() for _ in range(4)]
-        assert said[0].startswith("lab: this bridge is in secure mode; the fingerprint of its key: ")
-        assert said[1] == "lab: key and certificates are forgotten: this bridge is not in secure mode\n"
-        assert said[2].startswith("lab: this bridge is not in secure mode, and can be secured within 5 ")
+        said: list[str] = []
+        while len(said) < 4:  # the core's console ends each answer by ok
+            said += [line for line in [(await lab.shown()).removeprefix("lab: ")] if line != "ok\n"]
+        assert said[0].startswith("this bridge is in secure mode; the fingerprint of its key: ")
+        assert said[1] == "key and certificates are forgotten: this bridge is not in secure mode\n"
+        assert said[2].startswith("this bridge is not in secure mode, and can be secured within 5 ")
         assert said[2].split()[-1] != said[0].split()[-1]
-        assert said[3] == "lab: error: no such word; write secure or insecure\n"
+        assert said[3].startswith("error: no such ")
         assert (await controller.closing()).reason is CloseReason.SHUTDOWN
         assert lab.kept == []
         await lab.secure()

@@ -1,4 +1,8 @@
-"""BRIDGE_PROTOCOL.md, section 6, over the wire: every setting that a bridge of this repository has."""
+"""BRIDGE_PROTOCOL.md, section 6, over the wire: every setting that a bridge of this machine has.
+
+Those of an ESP32 alone (pins, Wi-Fi) are taken and told by the same code: host_test/test_settings.c,
+test_bridge_console.py.
+"""
 
 import re
 from collections.abc import Callable
@@ -42,11 +46,13 @@ VALUES = {
     "net_update": ("no", "maybe"),
 }
 """A value that each takes, and one that it does not; as on an ESP32."""
+OF_A_PROGRAM = ["name", "console", "net_settings", "net_update"]
+"""Those of `stmota-bridge`, whose lines and address are options, and which has neither pins nor Wi-Fi."""
 
 
 def test_every_setting_has_values_here() -> None:
     assert list(VALUES) == IN_C
-    assert set(IN_PYTHON) < set(VALUES)
+    assert set(IN_PYTHON) < set(OF_A_PROGRAM) < set(VALUES)
 
 
 async def change(peer: Peer, key: str, value: str) -> SettingsAnswer:
@@ -68,10 +74,14 @@ async def test_each_is_told_once_takes_what_is_right_and_refuses_what_is_not(
         pytest.skip("settings of a real bridge are not played with")
     (tmp_path / "net_settings").write_text("yes")
     kept = ["--state-dir", str(tmp_path)] if kind == "c" else ["--settings", str(tmp_path / "kept")]
-    keys = IN_C if kind == "c" else list(IN_PYTHON)
+    keys = OF_A_PROGRAM if kind == "c" else list(IN_PYTHON)
     with running_bridge([*bridge_command(kind), *kept]) as running:
         async with bench_of(running) as bench:
             peer = await bench.controller()
+            for key in VALUES.keys() - set(keys):
+                absent = await change(peer, key, VALUES[key][0])
+                assert (absent.verdict, absent.key) == (SettingsVerdict.REFUSED, key)
+                assert WHY_ABSENT[kind] in absent.text
             for key in keys:
                 good, wrong = VALUES[key]
                 refused = await change(peer, key, wrong)
@@ -83,10 +93,10 @@ async def test_each_is_told_once_takes_what_is_right_and_refuses_what_is_not(
             assert isinstance(told, Settings)
             assert [setting.key for setting in told.settings] == keys
             for setting in told.settings:
-                is_secret = SettingFlags.SECRET in setting.flags
-                assert is_secret == (setting.key == "password")
-                assert setting.value == ("set" if is_secret else VALUES[setting.key][0])
+                assert SettingFlags.SECRET not in setting.flags
+                assert setting.value == VALUES[setting.key][0]
 
 
+WHY_ABSENT = {"c": "it has no pins and no Wi-Fi", "python": "it has name and console"}
 DONE = SettingsAnswer(SettingsVerdict.DONE, "", "")
 AFTER_RESTART = SettingsAnswer(SettingsVerdict.AFTER_RESTART, "", "")

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NOTHING_KEPT "this bridge keeps nothing: it was started without a place for it (stmota-bridge: --state-dir DIR)"
 #define SECRET "password " /* what follows it in a line is not echoed */
 
 void bridge_console_write(bridge_console_t *console, const char *text)
@@ -28,7 +29,7 @@ static void help(bridge_console_t *console, char *rest)
                                   "secure          let a daemon secure this bridge, within 5 minutes; show its key's "
                                   "fingerprint\r\n"
                                   "insecure        forget that key and the daemon\r\n");
-    for (size_t i = 0; (key = bridge_settings_key(i)) != NULL; i++) {
+    for (size_t i = 0; (key = bridge_settings_key(console->chip, i)) != NULL; i++) {
         char text[128];
         snprintf(text, sizeof(text), "  %-13s %s\r\n", key, bridge_settings_help(key));
         bridge_console_write(console, text);
@@ -46,7 +47,7 @@ static void show(bridge_console_t *console, char *rest)
     bridge_console_write(console, text);
     bridge_console_write(console, console->host->is_online(console->host->context) ? "online = yes\r\n"
                                                                                     : "online = no\r\n");
-    for (size_t i = 0; (key = bridge_settings_key(i)) != NULL; i++) {
+    for (size_t i = 0; (key = bridge_settings_key(console->chip, i)) != NULL; i++) {
         char value[BRIDGE_SETTING_BYTES];
         (void)bridge_settings_get(&console->settings, key, value);
         snprintf(text, sizeof(text), "%s = %s\r\n", key, value);
@@ -78,14 +79,15 @@ static void save(bridge_console_t *console, char *rest)
 {
     bridge_trouble_t trouble;
     (void)rest;
-    if (bridge_settings_check(&console->settings, &trouble) != BRIDGE_OK) {
+    if (bridge_settings_check(&console->settings, console->chip, &trouble) != BRIDGE_OK) {
         answer(console, trouble.text);
         return;
     }
     bridge_error_t error = console->host->save(console->host->context, &console->settings);
-    answer(console, error == BRIDGE_OK         ? NULL
-                    : error == BRIDGE_ERR_FULL ? "the settings do not fit the flash any more"
-                                               : "the settings could not be written to the flash");
+    answer(console, error == BRIDGE_OK                ? NULL
+                    : error == BRIDGE_ERR_UNSUPPORTED ? NOTHING_KEPT
+                    : error == BRIDGE_ERR_FULL        ? "the settings do not fit the flash any more"
+                                                      : "the settings could not be written");
 }
 
 static void reboot(bridge_console_t *console, char *rest)
@@ -150,6 +152,13 @@ static void run(bridge_console_t *console)
     answer(console, "no such command; write help");
 }
 
+static void echo(bridge_console_t *console, const char *text)
+{
+    if (!console->host->is_echoed) {
+        bridge_console_write(console, text);
+    }
+}
+
 static bool is_secret(bridge_console_t *console)
 {
     console->line[console->length] = '\0';
@@ -162,14 +171,14 @@ static void end_line(bridge_console_t *console, char byte)
     bool is_second = byte == '\n' && console->ended_with_cr;
     console->ended_with_cr = byte == '\r';
     if (!is_second) {
-        bridge_console_write(console, "\r\n");
+        echo(console, "\r\n");
         run(console);
     }
 }
 
 static void take_text(bridge_console_t *console, char byte)
 {
-    char echo[] = {byte, '\0'};
+    char shown[] = {byte, '\0'};
     if (byte == '\r' || byte == '\n') {
         end_line(console, byte);
         return;
@@ -179,7 +188,7 @@ static void take_text(bridge_console_t *console, char byte)
         if (console->length > 0) {
             bool was_secret = is_secret(console);
             console->length--;
-            bridge_console_write(console, was_secret ? "" : "\b \b");
+            echo(console, was_secret ? "" : "\b \b");
         }
         return;
     }
@@ -191,7 +200,7 @@ static void take_text(bridge_console_t *console, char byte)
         return;
     }
     console->line[console->length++] = byte;
-    bridge_console_write(console, is_secret(console) ? "" : echo);
+    echo(console, is_secret(console) ? "" : shown);
 }
 
 /* A packet begins where a line may; what begins like one and is none was text. */

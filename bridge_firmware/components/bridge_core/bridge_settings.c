@@ -26,6 +26,8 @@ typedef struct {
 } field_t;
 
 #define TEXT(member, bytes) offsetof(bridge_settings_t, member), bytes
+#define NOT_OF_A_PROGRAM                                                                                                 \
+    "this bridge is a program: it has no pins and no Wi-Fi, and its lines and its address are options where it is started"
 #define RGB ":rgb" /* behind an LED's GPIO */
 #define WIRE_HELP(what) what ": a GPIO's number, with ! before it if something between inverts, or none"
 
@@ -57,6 +59,12 @@ static const field_t *find(const char *key)
         }
     }
     return NULL;
+}
+
+static bool has(const bridge_chip_t *chip, const field_t *field)
+{
+    bool is_of_a_program = field->kind == KIND_NAME || field->kind == KIND_UART || field->kind == KIND_YES;
+    return chip->pin_count > 0 || is_of_a_program;
 }
 
 static bridge_error_t wrong(bridge_trouble_t *trouble, const char *key, const char *what)
@@ -181,6 +189,9 @@ bridge_error_t bridge_settings_set(bridge_settings_t *settings, const bridge_chi
         snprintf(trouble->text, sizeof(trouble->text), "there is no setting %.20s", key);
         return BRIDGE_ERR_UNKNOWN;
     }
+    if (!has(chip, field)) {
+        return wrong(trouble, field->key, NOT_OF_A_PROGRAM);
+    }
     switch (field->kind) {
     case KIND_WIRE:
         return set_wire(settings, chip, field, value, trouble);
@@ -259,9 +270,14 @@ bool bridge_settings_is_same(const bridge_settings_t *one, const bridge_settings
     return strcmp(texts[0], texts[1]) == 0;
 }
 
-const char *bridge_settings_key(size_t index)
+const char *bridge_settings_key(const bridge_chip_t *chip, size_t index)
 {
-    return index < FIELDS ? s_fields[index].key : NULL;
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (has(chip, &s_fields[i]) && index-- == 0) {
+            return s_fields[i].key;
+        }
+    }
+    return NULL;
 }
 
 const char *bridge_settings_help(const char *key)
@@ -270,7 +286,8 @@ const char *bridge_settings_help(const char *key)
     return field != NULL ? field->help : NULL;
 }
 
-bridge_error_t bridge_settings_check(const bridge_settings_t *settings, bridge_trouble_t *trouble)
+bridge_error_t bridge_settings_check(const bridge_settings_t *settings, const bridge_chip_t *chip,
+                                     bridge_trouble_t *trouble)
 {
     trouble->text[0] = '\0';
     for (unsigned int i = 0; i < BRIDGE_PIN_USES; i++) {
@@ -285,7 +302,7 @@ bridge_error_t bridge_settings_check(const bridge_settings_t *settings, bridge_t
     }
     bool has_uart = settings->wires[BRIDGE_USE_TX].pin != BRIDGE_NO_PIN &&
                     settings->wires[BRIDGE_USE_RX].pin != BRIDGE_NO_PIN;
-    return has_uart ? BRIDGE_OK : wrong(trouble, "tx and rx", "a bridge needs both");
+    return has_uart || chip->pin_count == 0 ? BRIDGE_OK : wrong(trouble, "tx and rx", "a bridge needs both");
 }
 
 void bridge_settings_default(bridge_settings_t *settings, const bridge_chip_t *chip, const char *name,
@@ -304,6 +321,9 @@ bridge_error_t bridge_settings_load(bridge_port_t *port, bridge_settings_t *sett
         uint8_t value[BRIDGE_SETTING_BYTES];
         bridge_trouble_t trouble;
         size_t length = 0;
+        if (!has(chip, &s_fields[i])) {
+            continue;
+        }
         bridge_error_t error = bridge_port_load(port, s_fields[i].key, value, sizeof(value) - 1, &length);
         if (error == BRIDGE_ERR_PORT || error == BRIDGE_ERR_UNSUPPORTED) {
             return error;
@@ -316,13 +336,16 @@ bridge_error_t bridge_settings_load(bridge_port_t *port, bridge_settings_t *sett
     return BRIDGE_OK;
 }
 
-bridge_error_t bridge_settings_store(bridge_port_t *port, const bridge_settings_t *settings)
+bridge_error_t bridge_settings_store(bridge_port_t *port, const bridge_settings_t *settings, const bridge_chip_t *chip)
 {
     bridge_error_t error = BRIDGE_OK;
     for (size_t i = 0; i < FIELDS && error == BRIDGE_OK; i++) {
         char text[BRIDGE_SETTING_BYTES];
         uint8_t stored[BRIDGE_SETTING_BYTES];
         size_t length = 0;
+        if (!has(chip, &s_fields[i])) {
+            continue;
+        }
         show(settings, &s_fields[i], text);
         error = bridge_port_load(port, s_fields[i].key, stored, sizeof(stored), &length);
         if (error != BRIDGE_OK || length != strlen(text) || memcmp(stored, text, length) != 0) {

@@ -81,10 +81,10 @@ static bool change(bridge_t *bridge, bridge_settings_t *settings, bridge_span_t 
     return true;
 }
 
-static bool is_same(const bridge_settings_t *one, const bridge_settings_t *other)
+static bool is_same(const bridge_t *bridge, const bridge_settings_t *one, const bridge_settings_t *other)
 {
     const char *key;
-    for (size_t i = 0; (key = bridge_settings_key(i)) != NULL; i++) {
+    for (size_t i = 0; (key = bridge_settings_key(bridge->config.chip, i)) != NULL; i++) {
         if (!bridge_settings_is_same(one, other, key)) {
             return false;
         }
@@ -104,16 +104,16 @@ static bridge_error_t set_settings(bridge_t *bridge, const bridge_message_t *mes
             return BRIDGE_OK;
         }
     }
-    if (bridge_settings_check(&settings, &bridge->upkeep.trouble) != BRIDGE_OK) {
+    if (bridge_settings_check(&settings, bridge->config.chip, &bridge->upkeep.trouble) != BRIDGE_OK) {
         return refuse(bridge, "", bridge->upkeep.trouble.text);
     }
-    bridge_error_t error = bridge_settings_store(bridge->port, &settings);
+    bridge_error_t error = bridge_settings_store(bridge->port, &settings, bridge->config.chip);
     if (error != BRIDGE_OK) {
         return refuse(bridge, "",
                       error == BRIDGE_ERR_FULL ? "the settings do not fit the flash any more"
                                                : "the settings could not be stored");
     }
-    bool is_in_force = is_same(&settings, bridge->config.settings);
+    bool is_in_force = is_same(bridge, &settings, bridge->config.settings);
     return answer(bridge, is_in_force ? BRIDGE_SETTINGS_DONE : BRIDGE_SETTINGS_AFTER_RESTART, "", "");
 }
 
@@ -160,7 +160,7 @@ static void say_settings(bridge_t *bridge, bridge_connection_t *connection)
     bridge_settings_t settings = stored(bridge);
     bridge_message_t message = {.type = BRIDGE_SETTINGS};
     const char *key;
-    for (size_t i = 0; (key = bridge_settings_key(i)) != NULL; i++) {
+    for (size_t i = 0; (key = bridge_settings_key(bridge->config.chip, i)) != NULL; i++) {
         char value[BRIDGE_SETTING_BYTES];
         bool is_secret = bridge_settings_is_secret(key);
         bool is_pending = !bridge_settings_is_same(&settings, bridge->config.settings, key);
@@ -175,6 +175,12 @@ static void say_settings(bridge_t *bridge, bridge_connection_t *connection)
     bridge_say(bridge, connection, &message);
 }
 
+void bridge_restart(bridge_t *bridge)
+{
+    bridge_shut(bridge, "the bridge starts anew");
+    bridge_port_restart(bridge->port);
+}
+
 static void say_answer(bridge_t *bridge, bridge_connection_t *connection)
 {
     bridge_upkeep_t *upkeep = &bridge->upkeep;
@@ -185,8 +191,7 @@ static void say_answer(bridge_t *bridge, bridge_connection_t *connection)
     bridge_say(bridge, connection, &message);
     if (upkeep->is_restarting) {
         upkeep->is_restarting = false;
-        bridge_shut(bridge, "the bridge starts anew");
-        bridge_port_restart(bridge->port);
+        bridge_restart(bridge);
     }
 }
 

@@ -30,7 +30,7 @@ static bridge_port_t *s_port;
 static bridge_error_t save(void *context, const bridge_settings_t *settings)
 {
     (void)context;
-    return bridge_settings_store(s_port, settings);
+    return bridge_settings_store(s_port, settings, s_port->chip);
 }
 
 static void reboot(void *context)

@@ -60,7 +60,7 @@ static void load_settings(void)
     bridge_hostname_of_id(s_config.unique_id, name);
     bridge_settings_default(&s_port.settings, s_port.chip, name, CONFIG_STMOTA_PORT);
     (void)bridge_settings_load(&s_port, &s_port.settings, s_port.chip);
-    if (bridge_settings_check(&s_port.settings, &trouble) != BRIDGE_OK) {
+    if (bridge_settings_check(&s_port.settings, s_port.chip, &trouble) != BRIDGE_OK) {
         ESP_LOGE(TAG, "%s; the pins are those of a new bridge until that is put right", trouble.text);
         for (size_t i = 0; i < BRIDGE_PIN_USES; i++) {
             s_port.settings.wires[i] = bridge_default_wire(s_port.chip, (bridge_pin_use_t)i);

@@ -149,6 +149,8 @@ bridge_error_t bridge_execute(bridge_t *bridge, uint64_t *wake_us);
 void bridge_serve(bridge_t *bridge, uint64_t *wake_us);
 /* The network task: let nobody in any more, and say goodbye to everybody (SHUTDOWN). */
 void bridge_shut(bridge_t *bridge, const char *text);
+/* The network task: say goodbye to everybody, and start anew once they have heard it. */
+void bridge_restart(bridge_t *bridge);
 /* The network task, which serves again at once: the words of the bridge's own console. `secure` opens the window of R68,
  * `insecure` forgets key and certificates and ends all connections. `shown`: what it is now, or what is wrong, for people.
  * BRIDGE_ERR_UNSUPPORTED: it has no secure mode. BRIDGE_ERR_PORT. */

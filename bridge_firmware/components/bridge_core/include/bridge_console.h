@@ -1,4 +1,4 @@
-/* The bridge's own console (USB or UART0): commands in lines of text, and Improv packets for web installers.
+/* The bridge's own console (USB or UART0; a program's standard input): commands in lines of text, and Improv packets for web installers.
  *
  *     help | show | set KEY VALUE | save | reboot | secure | insecure
  *
@@ -14,6 +14,7 @@
 /* What the console asks of its platform. All of it may wait: the console has a task of its own. */
 typedef struct {
     void *context;
+    bool is_echoed; /* what is typed is shown by somebody else, or by nobody */
     void (*write)(void *context, bridge_span_t data);
     /* BRIDGE_ERR_PORT, BRIDGE_ERR_FULL, BRIDGE_ERR_UNSUPPORTED. */
     bridge_error_t (*save)(void *context, const bridge_settings_t *settings);

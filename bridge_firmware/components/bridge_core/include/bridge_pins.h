@@ -50,7 +50,7 @@ typedef struct {
     const char *name; /* as CONFIG_IDF_TARGET; with "-emac" behind it where the chip's own Ethernet takes pins */
     const bridge_pin_range_t *ranges;
     size_t range_count;
-    uint8_t pin_count; /* GPIOs are below it */
+    uint8_t pin_count; /* GPIOs are below it; 0: no chip but a program on a computer */
     int8_t defaults[BRIDGE_PIN_USES];
     const char *why_defaults;
     bool has_rgb_led; /* what the default LED is */

@@ -1,6 +1,7 @@
 /* What provisioning sets: names, pins, Wi-Fi, the console's UART, and what the network may do.
  *
- * Each setting is a key and a text; one table serves the console, the network and storage. */
+ * Each setting is a key and a text; one table serves the console, the network and storage. A chip without pins is a program
+ * on a computer: it has no settings of pins, Wi-Fi and TCP port. */
 #pragma once
 
 #include "bridge_limits.h"
@@ -32,11 +33,11 @@ typedef struct {
 void bridge_settings_default(bridge_settings_t *settings, const bridge_chip_t *chip, const char *name,
                              uint16_t tcp_port);
 
-/* The keys, in the order to show them; `index` from 0. NULL: no more. */
-const char *bridge_settings_key(size_t index);
+/* The keys that are there, in the order to show them; `index` from 0. NULL: no more. */
+const char *bridge_settings_key(const bridge_chip_t *chip, size_t index);
 /* What a key is and how its value is written, for people. NULL: no such key. */
 const char *bridge_settings_help(const char *key);
-/* Change one. BRIDGE_ERR_UNKNOWN: no such key. BRIDGE_ERR_MALFORMED: no such value; nothing was changed. */
+/* Change one. BRIDGE_ERR_UNKNOWN: no such key. BRIDGE_ERR_MALFORMED: no such value, or not there; nothing was changed. */
 bridge_error_t bridge_settings_set(bridge_settings_t *settings, const bridge_chip_t *chip, const char *key,
                                    const char *value, bridge_trouble_t *trouble);
 /* Its text, to be shown: of a password only whether there is one. `text` takes BRIDGE_SETTING_BYTES.
@@ -47,12 +48,13 @@ bool bridge_settings_is_secret(const char *key);
 /* Whether its value is the same in both. */
 bool bridge_settings_is_same(const bridge_settings_t *one, const bridge_settings_t *other, const char *key);
 /* Whether they go together: no pin twice. BRIDGE_ERR_MALFORMED: they do not. */
-bridge_error_t bridge_settings_check(const bridge_settings_t *settings, bridge_trouble_t *trouble);
+bridge_error_t bridge_settings_check(const bridge_settings_t *settings, const bridge_chip_t *chip,
+                                     bridge_trouble_t *trouble);
 
 /* [network] Over `settings`, what was stored of them; a value that is not understood any more is passed over. */
 bridge_error_t bridge_settings_load(bridge_port_t *port, bridge_settings_t *settings, const bridge_chip_t *chip);
 /* [network] Store what differs from what is stored. BRIDGE_ERR_PORT, BRIDGE_ERR_FULL, BRIDGE_ERR_UNSUPPORTED. */
-bridge_error_t bridge_settings_store(bridge_port_t *port, const bridge_settings_t *settings);
+bridge_error_t bridge_settings_store(bridge_port_t *port, const bridge_settings_t *settings, const bridge_chip_t *chip);
 
 /* Baud, data bits, parity, stop bits: "115200 8N1". False: it is none. */
 bool bridge_parse_uart(const char *text, bridge_uart_t *uart);
