@@ -11,7 +11,7 @@ import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from bridge_bench import WITHIN_S, Bench
 from bridge_peer import Peer
@@ -19,6 +19,8 @@ from bridge_process import far_end, serving
 from secured_bridge import enrol
 from stmota_daemon.authority import Authority
 from stmota_edge.tls import bridge_uri, handshake, tls_context
+
+FOR_A_SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 
 
 class Lab(Bench):
@@ -122,22 +124,49 @@ def server_credential(lab: Lab, unique_id: bytes) -> Path:
     return file
 
 
-def certificate_of(lab: Lab, csr: bytes, common_name: str, *uris: str) -> bytes:
+def certificate_of(
+    lab: Lab, csr: bytes, common_name: str, *uris: str, usages: tuple[ObjectIdentifier, ...] = FOR_A_SERVER
+) -> bytes:
     """The key of a request under these names, signed by the daemon's CA."""
+    key, ca = ca_of(lab)
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
+    builder = dated().issuer_name(ca.subject).add_extension(names, critical=False)
+    builder = builder.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
+    builder = builder.public_key(x509.load_der_x509_csr(csr).public_key())
+    if usages:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def ca_of(lab: Lab) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """Key and certificate of the daemon's CA."""
     assert lab.authority.certificate
     pem = (lab.folder / "ca" / "ca.pem").read_bytes()
-    key, ca = serialization.load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
+    key = serialization.load_pem_private_key(pem, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
+    return key, x509.load_pem_x509_certificate(pem)
+
+
+def dated() -> x509.CertificateBuilder:
+    """Valid today."""
     day = datetime.timedelta(days=1)
     now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder().issuer_name(ca.subject).serial_number(1)
-    builder = builder.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
-    builder = builder.not_valid_before(now - day).not_valid_after(now + day)
-    builder = builder.public_key(x509.load_der_x509_csr(csr).public_key()).add_extension(
-        names, critical=False
+    builder = x509.CertificateBuilder().serial_number(1)
+    return builder.not_valid_before(now - day).not_valid_after(now + day)
+
+
+def no_cas(lab: Lab) -> list[bytes]:
+    """Certificates of the CA's own key and name that make no CA of it."""
+    key, ca = ca_of(lab)
+    builder = dated().issuer_name(ca.subject).subject_name(ca.subject).public_key(key.public_key())
+    end, is_ca = (x509.BasicConstraints(ca=ca, path_length=None) for ca in (False, True))
+    signs_data = x509.KeyUsage(True, *(False,) * 8)  # digital_signature, and not key_cert_sign
+    builders = (
+        builder,
+        builder.add_extension(end, critical=True),
+        builder.add_extension(is_ca, critical=True).add_extension(signs_data, critical=True),
     )
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return [one.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER) for one in builders]
 
 
 def wrong_names(lab: Lab, csr: bytes, unique_id: bytes) -> list[bytes]:

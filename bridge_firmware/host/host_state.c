@@ -129,14 +129,15 @@ static void abandon(bridge_port_t *port)
     (void)bridge_port_forget(port, "firmware.part");
 }
 
-bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes)
+bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes, uint32_t *slot_bytes)
 {
     char path[PATH_BYTES];
     if (!path_of(port, "firmware.part", path)) {
         return fails(port, BRIDGE_ERR_UNSUPPORTED, "this bridge is a program of its machine, and is updated there");
     }
     if (length_bytes > SLOT_BYTES) {
-        return fails(port, BRIDGE_ERR_FULL, "the image is longer than the slot");
+        *slot_bytes = SLOT_BYTES;
+        return BRIDGE_ERR_FULL;
     }
     port->update = fopen(path, "wb+");
     port->update_trouble[0] = '\0';

@@ -46,9 +46,10 @@ bridge_error_t bridge_port_store(bridge_port_t *port, const char *key, bridge_sp
     return BRIDGE_OK;
 }
 
-bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes)
+bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes, uint32_t *slot_bytes)
 {
     CHECK_EQUAL(port->locks, 0);
+    *slot_bytes = FAKE_SLOT_BYTES;
     if (port->keeps_nothing || length_bytes > FAKE_SLOT_BYTES) {
         return port->keeps_nothing ? BRIDGE_ERR_PORT : BRIDGE_ERR_FULL;
     }

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stmota_edge.atomic_file import write_atomically
 from stmota_edge.bridge_security import KeepsKeys
@@ -116,10 +116,12 @@ class SecureMode(KeepsKeys):
         certificate = x509.load_der_x509_certificate(message.certificate)
         authority = x509.load_der_x509_certificate(message.authority)
         certificate.verify_directly_issued_by(authority)
-        if not authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        if not _is_ca(authority):
             return "its issuer is no CA"
         if _public_bytes(certificate.public_key()) != _public_bytes(self._key.public_key()):
             return "the certificate is for another key"
+        if not _is_for_a_server(certificate):
+            return "the certificate is not for server authentication"
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         common = [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
@@ -145,6 +147,18 @@ class SecureMode(KeepsKeys):
             message = f"{self._file} holds no key of an elliptic curve; --insecure forgets it"
             raise OSError(message)
         self._key = key
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    """By its basic constraints, and by its key's usage where it names one (RFC 5280, 4.2.1.3 and 4.2.1.9)."""
+    values = [one.value for one in certificate.extensions]
+    is_ca = any(one.ca for one in values if isinstance(one, x509.BasicConstraints))
+    return is_ca and all(one.key_cert_sign for one in values if isinstance(one, x509.KeyUsage))
+
+
+def _is_for_a_server(certificate: x509.Certificate) -> bool:
+    usages = [one.value for one in certificate.extensions if isinstance(one.value, x509.ExtendedKeyUsage)]
+    return any(ExtendedKeyUsageOID.SERVER_AUTH in usage for usage in usages)
 
 
 def _public_bytes(key: object) -> bytes:

@@ -9,6 +9,8 @@ from bridge_process import Running, running_bridge
 from esp_images import image
 from real_lab import RealLab, real_lab
 
+SLOT_BYTES = 0x1E0000  # bridge_firmware/partitions.csv: ota_0
+
 
 @pytest.fixture
 def lab() -> Generator[RealLab, None, None]:
@@ -62,6 +64,23 @@ def test_settings_and_firmware_of_a_bridge_are_changed_over_the_network(
         assert same.code == 8
         assert "is version 1.2.3, and the bridge runs 1.2.3: it is no newer" in same.err
         assert "1.2.3 " in lab.stmota("discover", "--timeout", "0").out
+
+
+def test_an_image_longer_than_the_bridges_slot_is_refused_and_leaves_the_bridge_as_it_was(
+    stmota_bridge: Path, lab: RealLab, tmp_path: Path
+) -> None:
+    (tmp_path / "net_update").write_text("yes")
+    with running_bridge([str(stmota_bridge), "--state-dir", str(tmp_path)]) as running:
+        lab.add("lab", running.port)
+        too_long = image("9.0", length=SLOT_BYTES + 16)
+        ended = lab.stmota("bridge", "update", "lab", lab.file("long.bin", too_long))
+        assert ended.code == 8
+        sizes = f"the image has {SLOT_BYTES + 16} bytes, and this bridge's slot for firmware {SLOT_BYTES}"
+        assert sizes in ended.err
+        assert [path.name for path in tmp_path.iterdir()] == ["net_update"]
+        updated = lab.stmota("bridge", "update", "lab", lab.file("fw.bin", image("1.2.3")))
+        assert updated.code == 0, updated.err
+        assert "lab: runs 1.2.3 and keeps it (before: host-0.1.0), " in updated.out
 
 
 def test_what_provisioning_did_not_allow_is_said_with_the_way_to_allow_it(lab: RealLab) -> None:

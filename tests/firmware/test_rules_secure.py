@@ -12,7 +12,7 @@ import trio
 
 from bridge_bench import Bench, new_id, results
 from bridge_peer import Peer
-from securable_bridges import Lab, Securable, new_request, server_credential, wrong_names
+from securable_bridges import Lab, Securable, server_credential
 from stmota_daemon.authority import Authority, fingerprint_of
 from stmota_edge.tls import NotTrusted, TlsStream, bridge_uri, handshake, tls_context
 from stmota_protocol.frames import PREAMBLE
@@ -222,52 +222,6 @@ async def test_a_client_of_another_ca_an_expired_one_and_a_bridge_are_refused(br
             with pytest.raises(trio.BrokenResourceError):
                 await stream.receive_some(1)
         await works(controller)
-
-
-@pytest.mark.rule("R70")
-async def test_certificates_that_are_not_this_bridges_change_nothing(bridge_kind: Securable) -> None:
-    async with bridge_kind.running() as lab:
-        unique_id = await lab.unique_id()
-        peer = await lab.peer()
-        await peer.greeting()
-        await peer.send(SecureRequest("desk"))
-        csr = await peer.receive()
-        assert isinstance(csr, SecureCsr)
-        ca, stranger = lab.authority, Authority.of(lab.folder / "stranger" / "ca")
-        good = ca.sign(csr.csr, unique_id)
-        cases = (
-            (ca.sign(new_request(unique_id)[1], unique_id), ca.certificate, "another key"),
-            (good, stranger.certificate, ""),
-            (good, good, ""),
-            (good[:-1], ca.certificate, ""),
-            (good + b"\0", ca.certificate, ""),
-            (b"no certificate", b"nor this", "no certificate that could be used"),
-        )
-        for certificate, authority, why in cases:
-            await peer.send(SecureInstall(certificate, authority))
-            answer = await peer.receive()
-            assert isinstance(answer, SecureAnswer)
-            assert not answer.is_done
-            assert answer.text
-            assert why in answer.text
-        assert lab.kept == []
-        assert isinstance(await peer.hello(new_id()), Welcome)
-
-
-@pytest.mark.rule("R70")
-async def test_a_certificate_for_another_id_changes_nothing(bridge_kind: Securable) -> None:
-    async with bridge_kind.running() as lab:
-        unique_id = await lab.unique_id()
-        peer = await lab.peer()
-        await peer.greeting()
-        await peer.send(SecureRequest("desk"))
-        csr = await peer.receive()
-        assert isinstance(csr, SecureCsr)
-        refused = f"the certificate is for another bridge than {unique_id.hex()}"
-        for certificate in wrong_names(lab, csr.csr, unique_id):
-            await peer.send(SecureInstall(certificate, lab.authority.certificate))
-            assert await peer.receive() == SecureAnswer(False, refused)
-        assert lab.kept == []
 
 
 @pytest.mark.rule("R71", "R13")

@@ -43,6 +43,7 @@ from stmota_protocol.upkeep import (
 )
 from stmota_protocol.wire import encode_message
 
+SLOT_BYTES = 0x1E0000  # bridge_firmware/partitions.csv: ota_0
 PYTHON_BRIDGE = "import typer; from stmota_edge.cli import serve; typer.run(serve)"
 
 
@@ -246,6 +247,24 @@ async def test_a_firmware_is_written_checked_tried_and_kept_or_taken_back(kept: 
         peer = await restarted(bench, peer)
         assert isinstance(await bench.hello(peer), Welcome)
         assert await trial(bench) == ("1.2.4", FirmwareTrial.NONE)
+
+
+@pytest.mark.rule("R63", "R58")
+async def test_an_image_longer_than_the_slot_is_refused_before_a_byte_of_it(kept: Kept) -> None:
+    async with kept.running() as bench:
+        peer = await bench.controller()
+        refused = await ask(peer, UpdateBegin(SLOT_BYTES + 1, bytes(32)))
+        assert isinstance(refused, UpdateStatus)
+        assert (refused.state, refused.granted) == (UpdateState.REFUSED, 0)
+        if not kept.is_c:  # which takes none of any length
+            assert "is updated with pip" in refused.text
+            return
+        assert refused.text == (
+            f"the image has {SLOT_BYTES + 1} bytes, and this bridge's slot for firmware {SLOT_BYTES}"
+        )
+        fits = await ask(peer, UpdateBegin(SLOT_BYTES, bytes(32)))
+        assert isinstance(fits, UpdateStatus)
+        assert fits.state is UpdateState.RECEIVING
 
 
 @pytest.mark.rule("R65")

@@ -54,6 +54,14 @@ static bool is_signed(bridge_t *bridge, const bridge_message_t *message)
            bridge_port_secure_verify(bridge->port, digest, message->as.begin.signature) == BRIDGE_OK;
 }
 
+static bridge_error_t tell_too_long(bridge_upkeep_t *upkeep, uint32_t slot_bytes)
+{
+    char text[BRIDGE_MAX_TEXT];
+    snprintf(text, sizeof(text), "the image has %lu bytes, and this bridge's slot for firmware %lu",
+             (unsigned long)upkeep->length, (unsigned long)slot_bytes);
+    return tell(upkeep, BRIDGE_UPDATE_REFUSED, text);
+}
+
 /* R63 */
 static bridge_error_t begin(bridge_t *bridge, const bridge_message_t *message)
 {
@@ -72,7 +80,13 @@ static bridge_error_t begin(bridge_t *bridge, const bridge_message_t *message)
     if (is_allowed && !is_signed(bridge, message)) {
         return tell(upkeep, BRIDGE_UPDATE_REFUSED, NOT_SIGNED);
     }
-    if (!is_allowed || bridge_port_update_begin(bridge->port, upkeep->length) != BRIDGE_OK) {
+    uint32_t slot_bytes = 0;
+    bridge_error_t error = is_allowed ? bridge_port_update_begin(bridge->port, upkeep->length, &slot_bytes)
+                                      : BRIDGE_ERR_UNSUPPORTED;
+    if (error == BRIDGE_ERR_FULL) {
+        return tell_too_long(upkeep, slot_bytes);
+    }
+    if (error != BRIDGE_OK) {
         return tell(upkeep, BRIDGE_UPDATE_REFUSED, trouble(bridge, "this bridge cannot be updated over the network"));
     }
     bridge_sha256_start(&upkeep->sum);

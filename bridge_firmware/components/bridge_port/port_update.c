@@ -46,7 +46,7 @@ static bridge_error_t fails(bridge_error_t error, const char *what, esp_err_t ca
     return error;
 }
 
-bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes)
+bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes, uint32_t *slot_bytes)
 {
     bridge_port_update_cancel(port);
     const esp_partition_t *slot = esp_ota_get_next_update_partition(NULL);
@@ -54,7 +54,8 @@ bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_byt
         return fails(BRIDGE_ERR_UNSUPPORTED, "this bridge has no second slot for firmware", ESP_OK);
     }
     if (length_bytes > slot->size) {
-        return fails(BRIDGE_ERR_FULL, "the image is longer than the slot", ESP_OK);
+        *slot_bytes = slot->size;
+        return BRIDGE_ERR_FULL;
     }
     if (length_bytes < HEAD_BYTES) {
         return fails(BRIDGE_ERR_MALFORMED, "this is too short for a firmware image", ESP_OK);

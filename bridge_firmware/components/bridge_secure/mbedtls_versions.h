@@ -153,13 +153,15 @@ static inline void security_want_tls_1_2(mbedtls_ssl_config *config)
 #endif
 }
 
+/* RFC 5280, 4.2.1.3 and 4.2.1.9: a CA by its basic constraints; its key's usage, where it names one, is to sign certificates. */
 static inline bool security_is_ca(const mbedtls_x509_crt *certificate)
 {
 #if MBEDTLS_VERSION_MAJOR >= 3
-    return mbedtls_x509_crt_get_ca_istrue(certificate) == 1;
+    bool is_ca = mbedtls_x509_crt_get_ca_istrue(certificate) == 1;
 #else
-    return certificate->ca_istrue != 0;
+    bool is_ca = certificate->ca_istrue != 0;
 #endif
+    return is_ca && mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_KEY_CERT_SIGN) == 0;
 }
 
 static inline bool security_is_handshake_over(mbedtls_ssl_context *tls)

@@ -9,6 +9,7 @@
 #define URI_TAG (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 6) /* RFC 5280, GeneralName: uniformResourceIdentifier */
 
 static const uint8_t s_common_name[] = {0x55, 0x04, 0x03}; /* 2.5.4.3, RFC 5280 A.1: id-at-commonName */
+static const uint8_t s_server[] = {0x2B, 6, 1, 5, 5, 7, 3, 1}; /* 1.3.6.1.5.5.7.3.1, RFC 5280 4.2.1.12: id-kp-serverAuth */
 
 static bool is_text(const mbedtls_asn1_buf *found, const char *text)
 {
@@ -41,6 +42,16 @@ static bool has_uri(const mbedtls_x509_crt *certificate, const char *id)
     return false;
 }
 
+static bool is_for_a_server(const mbedtls_x509_crt *certificate)
+{
+    for (const mbedtls_x509_sequence *one = &certificate->ext_key_usage; one != NULL; one = one->next) {
+        if (one->buf.len == sizeof(s_server) && memcmp(one->buf.p, s_server, sizeof(s_server)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_for_key(const mbedtls_x509_crt *certificate, mbedtls_pk_context *key)
 {
     uint8_t public[PUBLIC_BYTES];
@@ -64,6 +75,8 @@ bool security_credentials_are_good(bridge_security_t *security, security_credent
         what = "the certificate is not valid today; are the clocks right?";
     } else if (error != 0) {
         what = "the certificate is not signed by that CA";
+    } else if (!is_for_a_server(certificate)) {
+        what = "the certificate is not for server authentication";
     }
     if (what == NULL && !(has_common_name(certificate, security->id) && has_uri(certificate, security->id))) {
         snprintf(security->trouble, sizeof(security->trouble), "the certificate is for another bridge than %s", security->id);

@@ -120,8 +120,9 @@ bridge_error_t bridge_port_forget(bridge_port_t *port, const char *key);
 /* Update of this firmware: written to the slot that does not run, in pieces, in order. Calls may wait for the flash.
  * `bridge_port_update_trouble` says in a sentence what was wrong with the last call. */
 
-/* [network] BRIDGE_ERR_FULL: longer than the slot. BRIDGE_ERR_UNSUPPORTED: this bridge cannot be updated so. */
-bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes);
+/* [network] BRIDGE_ERR_FULL: longer than the slot, whose size is in `*slot_bytes` then. BRIDGE_ERR_UNSUPPORTED: this bridge
+ * cannot be updated so. BRIDGE_ERR_MALFORMED, BRIDGE_ERR_PORT. */
+bridge_error_t bridge_port_update_begin(bridge_port_t *port, uint32_t length_bytes, uint32_t *slot_bytes);
 /* [network] BRIDGE_ERR_MALFORMED as soon as project or chip are seen not to fit, or that it tells no version.
  * BRIDGE_ERR_PORT. */
 bridge_error_t bridge_port_update_write(bridge_port_t *port, bridge_span_t data);
