@@ -1,5 +1,7 @@
 """The link to what is no bridge, and to bridges that misbehave."""
 
+from itertools import pairwise
+
 import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
@@ -9,8 +11,8 @@ from soft_bridge_lab import ID
 from stmota_daemon.bridge_link import GREET_WITHIN_S, MOST_CONSOLE_WAITING_BYTES, BridgeLink, open_bridge_link
 from stmota_daemon.link import LinkLost
 from stmota_protocol.connection import NEED_DATA, Connection, Role
-from stmota_protocol.limits import DEAD_PEER_S
-from stmota_protocol.messages import Console, Greeting, Hello, Message, Welcome
+from stmota_protocol.limits import DEAD_PEER_S, KEEP_ALIVE_S
+from stmota_protocol.messages import Console, Greeting, Hello, Message, Ping, Pong, Welcome
 from stmota_protocol.steps import EdgeIdentity, Line
 
 IDENTITY = EdgeIdentity("fake", b"12345678", b"boot-id1", "fake-1", Line.NRST, 4096, 4096, frozenset({1}))
@@ -33,6 +35,22 @@ class FakeBridge:
             assert event is NEED_DATA
             self.connection.receive_data(bytes(await self._ours.receive_some(1000)))
         await self.say(Welcome())
+
+    async def keep_alive(self) -> None:
+        while True:
+            await self.say(Ping(1))
+            await trio.sleep(KEEP_ALIVE_S)
+
+    async def moments(self, count: int) -> list[float]:
+        """When the next bytes came that nobody had asked for: what answers a Ping is passed over."""
+        found: list[float] = []
+        while len(found) < count:
+            event = self.connection.next_event()
+            if event is NEED_DATA:
+                self.connection.receive_data(bytes(await self._ours.receive_some(1000)))
+            elif not isinstance(event, Pong):
+                found.append(trio.current_time())
+        return found
 
 
 async def open_link(stream: trio.abc.Stream) -> None:
@@ -73,6 +91,19 @@ async def test_a_bridge_that_falls_silent_is_lost(autojump_clock: MockClock) -> 
             with pytest.raises(LinkLost, match="no sign of life for 9 s"):
                 await next_console(link)
             assert DEAD_PEER_S <= trio.current_time() <= 10
+
+
+@pytest.mark.rule("R20")
+async def test_the_controller_says_something_at_least_every_three_seconds(autojump_clock: MockClock) -> None:
+    fake = FakeBridge()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fake.welcome)
+        async with open_bridge_link(fake.stream, ID, "me"):
+            nursery.start_soon(fake.keep_alive)
+            heard_s = [trio.current_time(), *await fake.moments(10)]
+            nursery.cancel_scope.cancel()
+    assert all(later - earlier <= KEEP_ALIVE_S for earlier, later in pairwise(heard_s))
+    assert heard_s[-1] - heard_s[0] > DEAD_PEER_S
 
 
 async def test_a_bridge_that_floods_the_console_is_cut_off(autojump_clock: MockClock) -> None:

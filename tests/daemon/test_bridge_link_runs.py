@@ -27,6 +27,7 @@ async def test_batches_run_in_lock_step_and_ahead(autojump_clock: MockClock) -> 
         assert (await link.begin_run().execute(ASK)).is_done
 
 
+@pytest.mark.rule("R42", "R41")
 async def test_the_credit_says_how_far_ahead(autojump_clock: MockClock) -> None:
     async with lab(credit=300) as here, open_bridge_link(here.connect(), ID, "me") as link:
         run = link.begin_run()
