@@ -1,4 +1,4 @@
-/* A CA, a bridge and a client for test_door.c, in DER as hex: valid until 9999, and of no use elsewhere, as their keys
+/* A CA, a bridge and a client for the door's tests, in DER as hex: valid until 9999, and of no use elsewhere, as their keys
  * are known. Keys are RFC 5915, certificates X.509. */
 #pragma once
 

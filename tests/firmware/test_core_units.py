@@ -17,13 +17,14 @@ AT_A_FAKE_KERNEL = (
     *(HOST / name for name in ("host_port.c", "host_tty.c", "host_uart.c")),
 )
 AT_THE_DOOR = (
-    HOST_TEST / "check_main.c",
+    *(HOST_TEST / name for name in ("check_main.c", "door_client.c", "door_sockets.c")),
     *sorted((HOST_TEST.parent / "components" / "bridge_secure").glob("*.c")),
 )
 TEST = re.compile(r"^TEST\((\w+), \"[R0-9 ]*\"\)", re.MULTILINE)
 PROGRAMS = {
     "test_connections": AT_THE_FAKE_PORT,
     "test_door": AT_THE_DOOR,
+    "test_door_credentials": AT_THE_DOOR,
     "test_engine": AT_THE_FAKE_PORT,
     "test_hostname": (HOST_TEST / "check_main.c",),
     "test_ring": AT_THE_FAKE_PORT,
