@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -20,7 +21,7 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 ROOT = Path(__file__).parent.parent
 IMAGE = Path("simulator/sample_firmware/sample_f103xb.bin")
@@ -75,13 +76,15 @@ class Stage:
         return str(path)
 
     def follow(self, *command: str) -> None:
-        """Run a command that would go on for ever, and press Ctrl-C after `FOLLOW_S`."""
+        """Run a command that would go on for ever, and press Ctrl-C `FOLLOW_S` after its first line."""
         say(f"$ {shlex.join(command)}   # Ctrl-C after {FOLLOW_S:.0f} s")
-        process = self._spawn(command)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(FOLLOW_S)
-        if process.returncode is None:
+        process = self._spawn(command, stdout=subprocess.PIPE)
+        output = cast("IO[bytes]", process.stdout)
+        pass_on(output, COMMAND_TIMEOUT_S, first_only=True)
+        pass_on(output, FOLLOW_S)
+        if process.poll() is None:
             process.send_signal(signal.SIGINT)
+        pass_on(output, STOP_TIMEOUT_S)
         wait_for(process, STOP_TIMEOUT_S, wanted=INTERRUPTED)
 
     def read(self, *command: str) -> str:
@@ -181,6 +184,17 @@ def wait_for(process: subprocess.Popen[bytes], timeout_s: float, *, wanted: int)
     if found != wanted:
         message = f"{text_of(process)}: exit code {found}, expected {wanted}"
         raise DemoFailed(message)
+
+
+def pass_on(output: IO[bytes], within_s: float, *, first_only: bool = False) -> None:
+    """Print what comes until that time is over, or the first of it, or the output ends."""
+    until = time.monotonic() + within_s
+    while (left_s := until - time.monotonic()) > 0:
+        ready, _, _ = select.select([output], [], [], left_s)
+        said = os.read(output.fileno(), 65536) if ready else b""
+        print(said.decode(errors="replace"), end="", flush=True)
+        if first_only or not said:
+            break
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
