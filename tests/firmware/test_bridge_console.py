@@ -1,5 +1,8 @@
 """The bridge's own console: commands, settings and Improv packets; the firmware's C on this machine."""
 
+import os
+import pty
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge_consoles import RIGHT, Console, fake_platform, standard_input
+from stmota_simulator.board_file import board_lines
+from stmota_simulator.boards import make_board
 
 HOST_TEST = Path(__file__).parents[2] / "bridge_firmware" / "host_test"
 SILENCE = b"\xff"  # console_tool: a second without a byte
@@ -240,6 +245,31 @@ def test_a_program_has_no_settings_of_pins_wifi_and_address_and_says_why(stmota_
         "ok",
         *(f"error: {key}" for key in ("nrst", "ssid", "port")),
     ]
+
+
+def test_at_a_terminal_what_is_typed_is_shown_once_by_the_terminal(
+    stmota_bridge: Path, tmp_path: Path
+) -> None:
+    described = tmp_path / "board.txt"
+    described.write_text("\n".join(board_lines(make_board("G431"))), encoding="ascii")
+    keys, terminal = pty.openpty()
+    command = [str(stmota_bridge), "--name", "lab", "--board", str(described), "--listen", "127.0.0.1:0"]
+    # util-linux's: a program that is not in its terminal's foreground reads nothing
+    with subprocess.Popen(
+        ["setsid", "--ctty", *command], stdin=terminal, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("lab listening on ")
+            os.write(keys, b"set net_update no\n")
+            assert process.stdout.readline() == "ok\n"
+            assert os.read(keys, 100) == b"set net_update no\r\n"
+        finally:
+            process.terminate()
+            returned = process.wait()
+            os.close(terminal)
+            os.close(keys)
+    assert returned == 0
 
 
 def test_a_program_without_a_directory_keeps_nothing_and_says_so(stmota_bridge: Path) -> None:
