@@ -21,7 +21,7 @@ from stmota_daemon.api_events import EventRoutes
 from stmota_daemon.api_firmware import FirmwareRoutes
 from stmota_daemon.api_jobs import JobRoutes
 from stmota_daemon.firmware_store import FirmwareStore
-from stmota_daemon.instance import listening_socket, listening_tcp
+from stmota_daemon.instance import Places, held, listening_socket, listening_tcp
 from stmota_daemon.openapi import openapi
 from stmota_daemon.server import HttpServer
 from stmota_protocol.api import API_VERSION, DaemonGreeting, Problem
@@ -86,7 +86,12 @@ OpenApi = Callable[[], AbstractAsyncContextManager[Api]]
 async def served_api(state_dir: Path, edge: FakeEdge, work: FakeWork) -> AsyncGenerator[Api]:
     path = state_dir / "run" / "s.sock"
     transport = httpx.AsyncHTTPTransport(uds=str(path))
-    with trio.fail_after(WITHIN_S), listening_socket(path) as unix, listening_tcp(("127.0.0.1", 0)) as tcp:
+    with (
+        trio.fail_after(WITHIN_S),
+        held(Places(path, state_dir, state_dir / "config.toml")),
+        listening_socket(path) as unix,
+        listening_tcp(("127.0.0.1", 0)) as tcp,
+    ):
         async with (
             bridge_lab(state_dir, edge, work, [LAB]) as lab,
             trio.open_nursery() as nursery,

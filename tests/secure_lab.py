@@ -11,7 +11,8 @@ import trio
 
 from secure_daemon import WITHIN_S
 from stmota_daemon.config import BridgeConfig, Config
-from stmota_daemon.daemon import Daemon, Places, opened
+from stmota_daemon.daemon import Daemon, opened
+from stmota_daemon.instance import Places, held
 from stmota_daemon.subscription import DaemonEvents
 from stmota_protocol.api import (
     Bridge,
@@ -85,7 +86,7 @@ async def daemon_of(folder: Path, place: NetworkPlace) -> AsyncGenerator[DaemonA
         name="tester", listen=("127.0.0.1", 0), mdns=False, bridges=(BridgeConfig("desk", place),)
     )
     uds = httpx.AsyncHTTPTransport(uds=str(places.socket))
-    with trio.fail_after(WITHIN_S), opened(places, config) as (services, listeners):
+    with trio.fail_after(WITHIN_S), held(places), opened(places, config) as (services, listeners):
         daemon = Daemon(services, config, places.config_file)
         port = listeners[1].getsockname()[1]
         async with (

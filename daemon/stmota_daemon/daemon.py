@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,11 +26,10 @@ from stmota_daemon.config import Config
 from stmota_daemon.console_log import ConsoleLogs
 from stmota_daemon.discovery import browse
 from stmota_daemon.firmware_store import FirmwareStore
-from stmota_daemon.instance import STATE_LOCK_NAME, listening_socket, listening_tcp, locked
+from stmota_daemon.instance import Places, listening_socket, listening_tcp
 from stmota_daemon.jobs import JobRegistry
 from stmota_daemon.links import link_opener, peeker
 from stmota_daemon.openapi import openapi
-from stmota_daemon.private_files import make_private_dir
 from stmota_daemon.renewals import Renewals
 from stmota_daemon.security import Security
 from stmota_daemon.server import HttpServer
@@ -44,15 +42,6 @@ from stmota_protocol.api import API_VERSION, DaemonGreeting, JobChanged
 logger = logging.getLogger(__name__)
 
 PRODUCT = "stmotad"
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where a daemon keeps its things."""
-
-    socket: Path
-    state_dir: Path
-    config_file: Path
 
 
 class Services:
@@ -92,12 +81,9 @@ class Services:
 
 @contextmanager
 def opened(places: Places, config: Config) -> Generator[tuple[Services, list[socket.socket]]]:
-    """Take the locks, open the state and listen. Raises `DaemonError`, `BadPlace`, OSError."""
+    """Open the state of places that are `held`, and listen. Raises `DaemonError`, OSError."""
     with ExitStack() as stack:
         listeners = [stack.enter_context(listening_socket(places.socket))]
-        make_private_dir(places.state_dir)
-        lock = places.state_dir / STATE_LOCK_NAME
-        stack.enter_context(locked(lock, f"the state directory {places.state_dir}"))
         services = Services(places.state_dir)
         stack.callback(services.close)
         if config.listen is not None:

@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stmota_daemon.errors import AlreadyRunning, DaemonError
@@ -17,6 +18,15 @@ from stmota_protocol.places import checked_socket_path
 
 STATE_LOCK_NAME = "stmotad.lock"
 BACKLOG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a daemon keeps its things."""
+
+    socket: Path
+    state_dir: Path
+    config_file: Path
 
 
 def lock_path(socket_path: Path) -> Path:
@@ -58,24 +68,32 @@ def is_locked(path: Path) -> bool:
 
 
 @contextmanager
-def listening_socket(path: Path) -> Generator[socket.socket]:
-    """Listen on a Unix socket at `path` (0600, in a private directory) while its lock is held.
+def held(places: Places) -> Generator[None]:
+    """Be the one daemon of a socket and of a state directory, both in private directories.
 
-    Raises `AlreadyRunning`, `NotPrivate`, `BadPlace`. The socket file is removed at the end.
+    Raises `AlreadyRunning`, `NotPrivate`, `BadPlace`, OSError.
     """
-    checked_socket_path(path)
-    make_private_dir(path.parent)
-    with locked(lock_path(path), f"the socket {path}"):
+    checked_socket_path(places.socket)
+    make_private_dir(places.socket.parent)
+    with locked(lock_path(places.socket), f"the socket {places.socket}"):
+        make_private_dir(places.state_dir)
+        with locked(places.state_dir / STATE_LOCK_NAME, f"the state directory {places.state_dir}"):
+            yield
+
+
+@contextmanager
+def listening_socket(path: Path) -> Generator[socket.socket]:
+    """Listen on a Unix socket at `path` (0600), which is `held`. The file is removed at the end."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(BACKLOG)
+        yield listener
+    finally:
         path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(str(path))
-            path.chmod(0o600)
-            listener.listen(BACKLOG)
-            yield listener
-        finally:
-            path.unlink(missing_ok=True)
-            listener.close()
+        listener.close()
 
 
 @contextmanager

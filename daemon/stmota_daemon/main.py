@@ -3,8 +3,6 @@
 import argparse
 import contextlib
 import logging
-import signal
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +10,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-import trio
-
 from stmota_daemon.config import BadConfig, Config, is_address, read_config
-from stmota_daemon.daemon import Daemon, Places, opened
 from stmota_daemon.errors import AlreadyRunning, DaemonError
+from stmota_daemon.instance import Places, held
 from stmota_protocol import places
 from stmota_protocol.api import ExitCode
 from stmota_protocol.places import BadPlace
@@ -120,27 +116,11 @@ def _config(given: argparse.Namespace) -> Config:
 
 
 def _serve(where: Places, config: Config) -> None:
-    with opened(where, config) as (services, listeners):
-        daemon = Daemon(services, config, where.config_file)
-        logger.info("listening on %s", where.socket)
-        # Before the loop has signals of its own, and after: an interrupt is an end like another.
-        with contextlib.suppress(KeyboardInterrupt):
-            trio.run(_until_signalled, daemon, listeners)
-        logger.info("ended")
+    # An interrupt is an end like another, also before there is a loop.
+    with contextlib.suppress(KeyboardInterrupt), held(where):
+        from stmota_daemon.serving import serve  # noqa: PLC0415 - half a second, for the one that may run
 
-
-async def _until_signalled(daemon: Daemon, listeners: Sequence[socket.socket]) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_end_on_signal, daemon)
-        await daemon.run(listeners)
-        nursery.cancel_scope.cancel()
-
-
-async def _end_on_signal(daemon: Daemon) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            logger.info("ending: %s", signal.Signals(number).name)
-            daemon.shut_down()
+        serve(where, config)
 
 
 def _say(error: Exception, code: ExitCode) -> int:
