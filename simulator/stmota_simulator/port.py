@@ -55,17 +55,14 @@ class VirtualPort(AsyncPort):
 
     async def read(self, until_us: int | None) -> tuple[int, bytes]:
         """Return bytes that came back to back, and when the first was complete."""
-        await trio.lowlevel.checkpoint()
-        while True:
-            self._alarm.clear()
-            now_us = self.now_us()
-            heard = self.board.take_heard(now_us - self._turnaround_us)
-            if heard is not None:
-                self._errors = _sum(self._errors, heard.errors)
-                return heard.first_us, heard.data
-            if until_us is not None and now_us >= until_us:
-                return now_us, b""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        received = self._received(until_us)
+        if received is not None:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        while received is None:
             await self._wait(until_us)
+            received = self._received(until_us)
+        return received
 
     async def sleep_until(self, until_us: int) -> None:
         """Return when `now_us()` has reached `until_us`."""
@@ -107,6 +104,16 @@ class VirtualPort(AsyncPort):
 
     def _on_change(self) -> None:
         self._alarm.ring()
+
+    def _received(self, until_us: int | None) -> tuple[int, bytes] | None:
+        """What `read` returns, as things are now; None if it has to wait."""
+        self._alarm.clear()
+        now_us = self.now_us()
+        heard = self.board.take_heard(now_us - self._turnaround_us)
+        if heard is not None:
+            self._errors = _sum(self._errors, heard.errors)
+            return heard.first_us, heard.data
+        return (now_us, b"") if until_us is not None and now_us >= until_us else None
 
     async def _wait(self, until_us: int | None) -> None:
         """Sleep until there may be something to read, until a time, or until the board's state changes."""
