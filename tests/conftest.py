@@ -28,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
 
 
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Tell `-n auto`: three workers for two cores, as tests of real processes wait for clocks and peers."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + cores // 2
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thorough runs are that are short in `make test`; which bridge the conformance suite is run on."""
     parser.addoption("--flashes", type=int, default=30, help="so many random flashes")

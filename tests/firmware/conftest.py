@@ -1,5 +1,6 @@
 """The C of bridge_firmware, compiled as the tests want it: strictly, and with sanitizers."""
 
+import fcntl
 import os
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -37,9 +39,12 @@ Build = Callable[..., Path]
 def build(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Build:
     """`build(name, *sources, core_flags=(), libraries=())`: the core and these with sanitizers; built once.
 
-    The core is a library: a program without a UART links only what knows of none.
+    The core is a library: a program without a UART links only what knows of none. The workers of one run
+    share what one of them has built.
     """
-    folder = tmp_path_factory.mktemp("bridge_firmware")
+    of_the_run = tmp_path_factory.getbasetemp()
+    folder = (of_the_run.parent if "PYTEST_XDIST_WORKER" in os.environ else of_the_run) / "bridge_firmware"
+    folder.mkdir(exist_ok=True)
     sanitized = (*SANITIZED, f"-fsanitize={pytestconfig.getoption('--sanitize')}")
 
     def compile_program(
@@ -56,7 +61,12 @@ def build(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
             run("cc", *STRICT, *sanitized, *includes, *files, *libraries, "-o", str(program))
         return program
 
-    return compile_program
+    def compile_alone(*arguments: Any, **options: Any) -> Path:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return compile_program(*arguments, **options)
+
+    return compile_alone
 
 
 @pytest.fixture(scope="session")
