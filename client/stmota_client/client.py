@@ -131,7 +131,7 @@ class Client:
         """Put an image into the daemon's store unless it is there; return its SHA-256 in hex."""
         sha256 = hashlib.sha256(data).hexdigest()
         path = f"/v1/firmware/{sha256}"
-        if self._transport.request("HEAD", path, missing_is_fine=True).status_code == 404:
+        if self._transport.request("HEAD", path, missing_is_fine=True).status == 404:
             self._transport.request("PUT", path, content=data)
         return sha256
 

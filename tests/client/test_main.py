@@ -95,12 +95,11 @@ def test_help_of_commands_imports_no_other_part() -> None:
     assert not {name for name in modules if name.startswith(("stmota_edge", "stmota_daemon", "stmota_sim"))}
 
 
-def test_a_client_object_imports_httpx_only_for_a_request() -> None:
-    code = (
-        "import sys; from stmota_client.client import Client; Client('/s').close();"
-        " sys.exit('httpx' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_a_request_imports_no_event_loop_and_no_other_http(daemon: ScriptedDaemon) -> None:
+    modules = modules_after("discover", "--timeout", "0", "--json")
+
+    assert modules & set(SLOW_MODULES) <= {"rich", "importlib.metadata"}  # which draw what it waits for
+    assert daemon.asked("GET", "/v1/bridges")
 
 
 def test_the_version_is_the_distributions(stmota: Stmota) -> None:
