@@ -77,9 +77,9 @@ def test_logs_follows_until_an_interrupt(flashed: RealLab) -> None:
 
 
 def test_reset_starts_the_firmware_again(flashed: RealLab) -> None:
-    before = flashed.log_lines("lab").count(BOOT_LINES[0])
     follower = flashed.start("logs", "-f", "-n", "0")
-    follower.wait_for_out("up ")
+    follower.wait_for_out("up ")  # what the last start said is in the log by now
+    before = flashed.log_lines("lab").count(BOOT_LINES[0])
     ended = flashed.stmota("reset", "-b", "lab")
     assert (ended.code, ended.out) == (0, "lab: reset\n")
     follower.wait_for_out("\n".join(BOOT_LINES))
