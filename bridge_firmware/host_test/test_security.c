@@ -56,7 +56,8 @@ static void expect_closing(bench_t *bench, int sock, uint8_t reason)
 }
 
 static const char s_no_window[] = "this bridge can be secured only just after its power-up, or while its console allows it: "
-                                  "restart it, then try again within 5 minutes";
+                                  "switch it off and on, or write secure at that console, and try again within "
+                                  "5 minutes";
 
 TEST(a_bridge_is_secured_for_five_minutes_after_power_up_and_not_after, "R68")
 {

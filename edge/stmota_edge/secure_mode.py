@@ -30,8 +30,8 @@ from stmota_protocol.limits import SECURE_WINDOW_S
 from stmota_protocol.secure_messages import SecureAnswer, SecureCsr, SecureInstall
 
 NO_WINDOW = (
-    "this bridge can be secured only just after its power-up, or while its console allows it: restart it, "
-    "then try again within 5 minutes"
+    "this bridge can be secured only just after its power-up, or while its console allows it: switch it off "
+    "and on, or write secure at that console, and try again within 5 minutes"
 )
 
 

@@ -32,8 +32,8 @@ from stmota_protocol.steps import Batch, Receive, Send, Unclaimed, Wait
 from stmota_protocol.upkeep import NetworkRights
 
 NO_WINDOW = (
-    "this bridge can be secured only just after its power-up, or while its console allows it: restart it, "
-    "then try again within 5 minutes"
+    "this bridge can be secured only just after its power-up, or while its console allows it: switch it off "
+    "and on, or write secure at that console, and try again within 5 minutes"
 )
 CLIENT_HELLO_OF_TLS_1_1 = bytes.fromhex(
     "16 0301 0047 01 000043 0302"  # record, ClientHello, its version (RFC 4346, 7.4.1.2)

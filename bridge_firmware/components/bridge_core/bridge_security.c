@@ -4,8 +4,8 @@
 
 #include "bridge_session.h"
 
-#define NO_WINDOW "this bridge can be secured only just after its power-up, or while its console allows it: restart it, " \
-                  "then try again within 5 minutes"
+#define NO_WINDOW "this bridge can be secured only just after its power-up, or while its console allows it: switch it off " \
+                  "and on, or write secure at that console, and try again within 5 minutes"
 #define HEX_BYTES (2U * BRIDGE_SHA256_BYTES + 1U)
 
 /* R68 */
