@@ -10,7 +10,7 @@ from starlette.responses import Response
 from stmota_daemon.api_routes import Parameter, Route, number_parameter, resume_number
 from stmota_daemon.bridge_task import BridgeTask
 from stmota_daemon.bridges import Bridges
-from stmota_daemon.console_log import ConsoleLog, ConsoleLogs
+from stmota_daemon.console_log import PAGE, ConsoleLog, ConsoleLogs
 from stmota_daemon.event_stream import EventStream, Numbered, event_bytes, events_bytes
 from stmota_daemon.log_pieces import FollowedLogs
 from stmota_daemon.subscription import DaemonEvents, Subscription
@@ -102,6 +102,8 @@ class LogReader:
         self._lines = lines
         self._follow = follow
         self._number = number
+        self._end: int | None = None
+        """Who does not follow gets what there was when it asked: a board that talks would go on for ever."""
 
     async def pull(self) -> bytes | None:
         """Wait for the next records; None at the end. A cancellation loses none."""
@@ -111,19 +113,28 @@ class LogReader:
         pieces = self._followed.of(log)
         if self._number is None:
             self._number = max(log.first_number, log.next_number - self._lines)
+        if self._end is None:
+            self._end = log.next_number
         while True:
             if self._number < log.first_number:
                 missed = MissedEvent(count=log.first_number - self._number, resume_from=log.first_number)
                 self._number = log.first_number
                 return event_bytes(missed.resume_from - 1, missed)
-            if self._follow:
-                await pieces.wait_for_turn(self._number)
+            if not self._follow:
+                return self._past(log, self._number, self._end)
+            await pieces.wait_for_turn(self._number)
             piece, self._number = pieces.take(self._number)
             if piece:
                 return piece
-            if not self._follow:
-                return None
             await log.wait_beyond(self._number)
+
+    def _past(self, log: ConsoleLog, number: int, end: int) -> bytes | None:
+        """The next records of those that there were before `end`."""
+        records = log.since(number, min(PAGE, end - number)) if number < end else []
+        if not records:
+            return None
+        self._number = records[-1].number + 1
+        return events_bytes((record.number, record) for record in records)
 
     async def _find_log(self) -> ConsoleLog | None:
         """The log of a bridge that was reached at some time; a follower waits for the first time."""

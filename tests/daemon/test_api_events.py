@@ -1,6 +1,7 @@
 """The HTTP API's streams: a board's log, and all that happens."""
 
 import socket
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,6 +11,9 @@ import trio.testing
 from api_lab import LOG, Api, OpenApi, parse_events, problem_of
 from fake_edge import FakeEdge, identity
 from stmota_daemon.announcements import Announcement
+from stmota_daemon.api_events import LogReader
+from stmota_daemon.console_log import ConsoleLogs
+from stmota_daemon.log_pieces import FollowedLogs
 from stmota_protocol.api import BridgeEvent, DaemonEvent, JobChanged, JobState, LogRecord, MissedEvent
 from stmota_protocol.messages import Console
 
@@ -41,6 +45,21 @@ async def test_a_log_is_read_from_its_end(open_api: OpenApi, edge: FakeEdge) -> 
         assert log_texts(whole) == [f"line {number}" for number in range(1200)]
         assert log_texts(await api.stream(LOG, **{"Last-Event-ID": "1197"})) == ["line 1198", "line 1199"]
         assert await api.stream(f"{LOG}?lines=0") == []
+
+
+async def test_who_does_not_follow_gets_what_there_was_when_it_asked(
+    open_api: OpenApi, edge: FakeEdge, tmp_path: Path
+) -> None:
+    async with open_api() as api:
+        await edge.opened.wait()
+        await write_log(api, edge, 0, 3)
+        logs = ConsoleLogs(tmp_path / "of another daemon")
+        reader = LogReader(api.lab.task, logs, FollowedLogs(), 2, follow=False, number=None)
+        first = await reader.pull()
+        await write_log(api, edge, 3, 2)
+        assert first is not None
+        assert log_texts(parse_events(first)) == ["line 1", "line 2"]
+        assert await reader.pull() is None
 
 
 async def test_a_follower_sees_what_is_stored_and_then_what_comes(open_api: OpenApi, edge: FakeEdge) -> None:
