@@ -20,10 +20,13 @@ from stmota_protocol.messages import (
     BatchResult,
     BeginRun,
     Busy,
+    CloseReason,
+    Closing,
     Console,
     ConsoleAck,
     EndRun,
     Greeting,
+    Hello,
     Message,
     Welcome,
 )
@@ -104,8 +107,7 @@ class Bench:
         A machine that is busy may carry a byte late, so no pause proves that there is none: a mark each
         way does, since bytes overtake none.
         """
-        peer = await self.peer()
-        assert isinstance(await self.hello(peer, new_id(), take_over=True), Welcome)
+        peer = await self._taken_over()
         mark = secrets.token_bytes(8)
         calm = Batch((Configure(UartSettings()), Send(mark)))
         await peer.send(BeginRun(1, Unclaimed.CONSOLE), BatchRequest(1, 0, calm), EndRun(1))
@@ -123,6 +125,19 @@ class Bench:
         greeting = await self.look()
         while greeting.holder:  # the bridge has not seen yet that its controller is gone
             greeting = await self.look()
+
+    async def _taken_over(self) -> Peer:
+        """A new controller's connection, once the bridge has seen that those of the last test are gone."""
+        while True:
+            peer = await self.peer()
+            greeting = await peer.greeting()
+            await peer.send(Hello(new_id(), "tester", take_over=True, console_from=greeting.console_next))
+            answer = await peer.receive()
+            if isinstance(answer, Welcome):
+                return peer
+            assert isinstance(answer, Closing)
+            assert answer.reason is CloseReason.TOO_MANY
+            await trio.aclose_forcefully(peer.stream)
 
     def says(self, data: bytes) -> None:
         """The target sends."""

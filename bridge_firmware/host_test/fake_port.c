@@ -149,7 +149,7 @@ bridge_error_t bridge_port_read(bridge_port_t *port, uint8_t *data, size_t capac
     *got = 0;
     while (*got < capacity && port->incoming_at < port->incoming_count &&
            port->incoming[port->incoming_at].at_us <= port->now_us) {
-        *at_us = *got == 0 ? port->incoming[port->incoming_at].at_us : *at_us;
+        *at_us = *got == 0 ? port->incoming[port->incoming_at].at_us - port->early_us : *at_us;
         data[(*got)++] = port->incoming[port->incoming_at++].byte;
     }
     return port->is_gone ? BRIDGE_ERR_PORT : BRIDGE_OK;

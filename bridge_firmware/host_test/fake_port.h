@@ -54,6 +54,7 @@ struct bridge_port {
     fake_byte_t incoming[FAKE_WIRE_BYTES]; /* in the order of their times */
     size_t incoming_count;
     size_t incoming_at;
+    uint64_t early_us; /* the next reads tell their bytes' times so much too early */
     uint8_t sent[FAKE_WIRE_BYTES]; /* the first bytes of it */
     size_t sent_length;
     size_t write_room; /* the transmitter takes so many at once */

@@ -78,6 +78,28 @@ TEST(an_arrival_is_told_by_its_stop_bit, "R38")
     CHECK_EQUAL(bridge_get_u32(&arrivals), 1234);
 }
 
+TEST(an_arrival_is_never_told_as_earlier_than_the_one_before, "R38")
+{
+    bench_t *bench = bench_start();
+    bridge_writer_t written = steps();
+    put_expect(&written, 'x', 20000);
+    put_expect(&written, 'y', 20000);
+    int sock = bench_control(bench, 1);
+    bench_say_run(bench, sock, BRIDGE_BEGIN_RUN, 1, BRIDGE_UNCLAIMED_RESIDUE);
+    bench_say_batch(bench, sock, 1, 0, 2, (bridge_span_t){s_steps, written.at});
+    fake_target_says(&bench->port, bench->port.now_us + 1234, "x", 1);
+    bench_run(bench, 1300);
+    bench->port.early_us = 500;
+    fake_target_says(&bench->port, bench->port.now_us + 100, "y", 1);
+    bench_run(bench, 50000);
+    bridge_result_t result = bench_expect(bench, sock, BRIDGE_BATCH_RESULT).as.result;
+    bridge_reader_t arrivals = bridge_reader(result.arrivals.data, result.arrivals.length);
+    for (uint16_t step = 0; step < 2; step++) {
+        CHECK_EQUAL(bridge_get_u16(&arrivals), step);
+        CHECK_EQUAL(bridge_get_u32(&arrivals), 1234);
+    }
+}
+
 TEST(errors_of_the_line_are_counted_from_a_batchs_begin_to_its_end, "")
 {
     bench_t *bench = bench_start();

@@ -82,6 +82,8 @@ class Execution:
         """From when the current step's times count."""
         self._repeats_left: int | None = None
         self._started_us = 0
+        self._arrived_us = 0
+        """The newest arrival: ports reckon when bytes came, and may be some microseconds out."""
         self._outputs: dict[int, bytearray] = {}
         self._arrivals: dict[int, int] = {}
 
@@ -92,7 +94,7 @@ class Execution:
         try:
             self._gauges.take_errors()
             self.unclaimed.append((yield Read(0)))
-            self._started_us = self._gauges.now_us()
+            self._started_us = self._arrived_us = self._gauges.now_us()
             self._check_supported()
             while self._index < len(self._steps):
                 step = self._steps[self._index]
@@ -220,7 +222,8 @@ class Execution:
         while (yield from self._hear(window)):
             at_us, byte = self._take_byte()
             if byte == step.good:
-                self._arrivals[self._index] = max(at_us - self._started_us, 0)
+                self._arrived_us = max(self._arrived_us, at_us)
+                self._arrivals[self._index] = self._arrived_us - self._started_us
                 return 1
             if byte not in step.skip:
                 raise _StepFailed(Cause.WRONG_BYTE, byte)

@@ -97,6 +97,7 @@ void bridge_engine_begin(bridge_engine_t *engine, bridge_span_t steps, uint16_t 
         .got = BRIDGE_NO_GOT,
         .started_us = bridge_port_now_us(engine->port),
     };
+    engine->arrived_us = engine->result.started_us;
 }
 
 static bridge_error_t end(bridge_engine_t *engine, bridge_outcome_t outcome)

@@ -206,7 +206,8 @@ static void note_arrival(bridge_engine_t *engine, uint64_t at_us)
 {
     uint64_t now_us = bridge_port_now_us(engine->port);
     at_us = at_us < now_us ? at_us : now_us;
-    uint64_t after_us = at_us > engine->result.started_us ? at_us - engine->result.started_us : 0;
+    engine->arrived_us = at_us > engine->arrived_us ? at_us : engine->arrived_us;
+    uint64_t after_us = engine->arrived_us - engine->result.started_us;
     bridge_writer_t writer = bridge_writer(bridge_arrival_place(engine), BRIDGE_ARRIVAL_BYTES);
     bridge_put_u16(&writer, engine->cursor.index);
     bridge_put_u32(&writer, after_us < UINT32_MAX ? (uint32_t)after_us : UINT32_MAX);

@@ -34,6 +34,7 @@ typedef struct {
     bool is_measured;   /* ReceiveCounted: the count is here */
     uint16_t count;
     uint16_t repeats_left;
+    uint64_t arrived_us; /* the newest arrival: ports reckon when bytes came, and may be some microseconds out */
     uint64_t from_us;  /* from when the step's times count */
     uint64_t until_us; /* ReceiveUntilQuiet, Discard: until when they wait now */
     uint32_t progress; /* bytes sent, received or dropped by the step in hand */
