@@ -50,8 +50,8 @@ class Rig:
     def __init__(self, board: VirtualBoard, uart: UartSettings = ROM_UART) -> None:
         self.board = board
         self.uart = uart
-        self.now_us = 0
-        board.listen(uart, 0)
+        self.now_us = board.now_us
+        board.listen(uart, self.now_us)
 
     @staticmethod
     def synced(board: VirtualBoard, uart: UartSettings = ROM_UART) -> "Rig":

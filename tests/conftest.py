@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
     """Tell `-n auto`: three workers for two cores, as tests of real processes wait for clocks and peers."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:

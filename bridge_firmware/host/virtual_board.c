@@ -253,7 +253,9 @@ static void receive(virtual_board_t *board, uint64_t to_us)
 void virtual_board_listen(virtual_board_t *board, const bridge_uart_t *uart, uint64_t at_us)
 {
     receive(board, at_us);
-    board->host = virtual_receiver(&board->to_host, uart, at_us);
+    if (!virtual_receiver_is_set(&board->host, uart)) {
+        board->host = virtual_receiver(&board->to_host, uart, at_us);
+    }
 }
 
 size_t virtual_board_received(virtual_board_t *board, uint64_t to_us, uint8_t *data, size_t capacity,

@@ -114,7 +114,8 @@ void virtual_board_set_lines(virtual_board_t *board, bool nrst, bool boot0, uint
 /* The host sends, behind what it sent before; how many bytes found room. */
 size_t virtual_board_transmit(virtual_board_t *board, bridge_span_t data, uint64_t at_us, const bridge_uart_t *uart);
 void virtual_board_drop_unsent(virtual_board_t *board, uint64_t at_us);
-/* Set the host's receiver; what it received before stays to be taken. */
+/* Set the host's receiver; what it received before stays to be taken. One that is set so already goes on, in the middle
+ * of a byte, too; another begins anew. */
 void virtual_board_listen(virtual_board_t *board, const bridge_uart_t *uart, uint64_t at_us);
 /* What the host received up to a time, back to back, and when the first of it was there. */
 size_t virtual_board_received(virtual_board_t *board, uint64_t to_us, uint8_t *data, size_t capacity,

@@ -84,6 +84,13 @@ virtual_receiver_t virtual_receiver(virtual_wire_t *wire, const bridge_uart_t *u
     return receiver;
 }
 
+bool virtual_receiver_is_set(const virtual_receiver_t *receiver, const bridge_uart_t *uart)
+{
+    const bridge_uart_t *ours = &receiver->uart;
+    return ours->baud == uart->baud && ours->data_bits == uart->data_bits && ours->parity == uart->parity &&
+           ours->stop_bits == uart->stop_bits;
+}
+
 static bool agrees(const virtual_receiver_t *receiver, const virtual_burst_t *burst)
 {
     const bridge_uart_t *theirs = &burst->uart;

@@ -44,6 +44,7 @@ uint64_t virtual_burst_end_us(const virtual_burst_t *burst, size_t count);
 
 /* From `from_us` on; bytes that were complete before are not for it. */
 virtual_receiver_t virtual_receiver(virtual_wire_t *wire, const bridge_uart_t *uart, uint64_t from_us);
+bool virtual_receiver_is_set(const virtual_receiver_t *receiver, const bridge_uart_t *uart);
 /* Take bytes that follow back to back and are complete by a time, at most so many; 0: there are none. `framing` grows
  * by those that came out wrong. */
 size_t virtual_receiver_hear(virtual_receiver_t *receiver, uint64_t until_us, uint8_t *data, size_t most,

@@ -89,6 +89,11 @@ class VirtualBoard:
         self._heard: deque[Heard] = deque()
 
     @property
+    def now_us(self) -> int:
+        """The last time that was told."""
+        return self._now_us
+
+    @property
     def state(self) -> State:
         """What the chip was doing at the last time that was told."""
         return self.chip.state
@@ -195,9 +200,14 @@ class VirtualBoard:
         self._sent_by_us = max(at_us, self._to_chip.end_us)
 
     def listen(self, settings: UartSettings, at_us: int) -> None:
-        """Set the host's receiver; what it received before stays to be taken."""
+        """Set the host's receiver; what it received before stays to be taken.
+
+        One that is set so already goes on, in the middle of a byte, too; another begins anew.
+        """
         self._receive(at_us)
-        self._receiver = Receiver(self._to_host, self._as_set(settings), at_us)
+        settings_in_fact = self._as_set(settings)
+        if settings_in_fact != self._receiver.settings:
+            self._receiver = Receiver(self._to_host, settings_in_fact, at_us)
         if self._line is not None:
             self._line.settings = settings
 

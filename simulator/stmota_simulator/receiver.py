@@ -42,6 +42,9 @@ class Receiver:
         bursts = self._wire.bursts
         while bursts:
             burst = bursts[0]
+            if self._taken >= len(burst.data):  # what was to follow was taken back
+                self._pass_one()
+                continue
             if self._is_aligned(burst):
                 return self._take_run(burst, until_us, most)
             frame = self._sample_from(burst)
@@ -49,8 +52,7 @@ class Receiver:
                 return self._take_frame(frame, until_us)
             if burst.end_us() > until_us:
                 return None
-            bursts.popleft()
-            self._taken = 0
+            self._pass_one()
         return None
 
     def due_us(self, count: int) -> int | None:
@@ -99,8 +101,7 @@ class Receiver:
         last_us = burst.end_us(self._taken)
         self._ready_us = last_us
         if self._taken == len(burst.data):
-            self._wire.bursts.popleft()
-            self._taken = 0
+            self._pass_one()
         has_parity = self.settings.parity is not Parity.NONE
         errors = LineErrors(parity=count) if burst.has_wrong_parity and has_parity else NO_ERRORS
         return Heard(burst.data[first : first + count], burst.end_us(first + 1), last_us, errors)
@@ -118,6 +119,10 @@ class Receiver:
         self._pass_by(int(frame.ready_us))
         errors = LineErrors(parity=frame.has_parity_error, framing=frame.has_framing_error)
         return Heard(bytes([frame.byte]), frame.end_us, frame.end_us, errors)
+
+    def _pass_one(self) -> None:
+        self._wire.bursts.popleft()
+        self._taken = 0
 
     def _pass_by(self, at_us: int) -> None:
         """Forget what was complete by a time."""

@@ -120,6 +120,20 @@ def test_an_image_starts_after_a_reset_and_by_go(chip: str, boards: Callable[...
     assert boot_output(image, "twins", both.python.memory.flash.size) in said
 
 
+@pytest.mark.parametrize("chip", CHIPS)
+def test_a_receiver_that_is_set_as_it_was_loses_no_byte(chip: str, boards: Callable[..., Both]) -> None:
+    image = make_image(2048, text="twins", heartbeat_ms=0)
+    both = boards(chip, image)
+    said = boot_output(image, "twins", both.python.memory.flash.size)
+    console = UartSettings(115_200)
+    both.listen(console)
+    both.reset(boot0=False)
+    heard = both.hear(1_000 + console.wire_time_us(len(said) // 2) + console.wire_time_us(1) // 2)
+    both.listen(console)  # in the middle of a byte
+    assert 0 < len(heard) < len(said)
+    assert heard + both.hear() == said
+
+
 def test_a_board_that_c_cannot_be_is_refused() -> None:
     with pytest.raises(NotInC, match="L071: the virtual board in C has no rows of flash; use the Python one"):
         list(board_lines(make_board("L071")))

@@ -233,3 +233,22 @@ def test_the_console_is_garbage_at_another_baud() -> None:
 
     assert b"plain text" not in b"".join(one.data for one in heard)
     assert sum(one.errors.framing for one in heard) > 0
+
+
+@given(data=st.binary(min_size=2, max_size=20), uart=UARTS, taken=st.integers(1, 19))
+def test_a_receiver_goes_on_where_a_sender_was_stopped_between_two_bytes(
+    data: bytes, uart: UartSettings, taken: int
+) -> None:
+    wire = Wire()
+    wire.send(data, 1_000, uart)
+    receiver = Receiver(wire, uart, 0)
+    stopped_us = wire.bursts[0].end_us(min(taken, len(data)))
+
+    first = receiver.hear(stopped_us, 1 << 20)
+    wire.cut(stopped_us)
+    wire.send(b"again", stopped_us + 1_000, uart)
+    second = receiver.hear(stopped_us + 1_000_000, 1 << 20)
+
+    assert first is not None
+    assert second is not None
+    assert (first.data, second.data) == (data[:taken], b"again")
