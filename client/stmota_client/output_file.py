@@ -1,7 +1,6 @@
 """A file that is there whole or not at all."""
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,7 @@ class OutputFile:
     def __enter__(self) -> Self:
         try:
             if not self._path.exists() or self._path.is_file():
-                beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.part")
+                beside = self._path.with_name(f".{self._path.name}.{os.urandom(4).hex()}.part")
                 beside.touch(self._mode, exist_ok=False)
                 self._beside = beside
             elif self._path.is_dir():
