@@ -153,9 +153,8 @@ async def test_settings_are_told_changed_as_a_whole_and_in_force_after_a_restart
 
 
 @pytest.mark.rule("R60", "R58")
+@pytest.mark.parametrize("kept", ["c"], indirect=True)
 async def test_a_right_can_be_taken_but_never_given_over_plain_tcp(kept: Kept) -> None:
-    if not kept.is_c:
-        pytest.skip("a soft bridge has no rights among its settings")
     async with kept.running() as bench:
         peer = await bench.controller()
         assert (await change(peer, net_update="no")).verdict is SettingsVerdict.AFTER_RESTART
@@ -218,9 +217,8 @@ async def send_image(peer: Peer, data: bytes, sha256: bytes | None = None) -> Up
 
 
 @pytest.mark.rule("R63", "R64", "R65", "R66", "R67")
+@pytest.mark.parametrize("kept", ["c"], indirect=True)
 async def test_a_firmware_is_written_checked_tried_and_kept_or_taken_back(kept: Kept) -> None:
-    if not kept.is_c:
-        pytest.skip("a soft bridge is updated with pip; that it refuses is another test")
     async with kept.running() as bench:
         peer = await bench.controller()
         other = await send_image(peer, image(project="blinky"))
@@ -268,9 +266,8 @@ async def test_an_image_longer_than_the_slot_is_refused_before_a_byte_of_it(kept
 
 
 @pytest.mark.rule("R65")
+@pytest.mark.parametrize("kept", ["c"], indirect=True)
 async def test_a_firmware_that_no_controller_comes_to_in_its_time_goes_by_itself(kept: Kept) -> None:
-    if not kept.is_c:
-        pytest.skip("a soft bridge is updated with pip")
     kept.command += ["--trial", "1"]
     async with kept.running() as bench:
         peer = await bench.controller()
@@ -283,9 +280,8 @@ async def test_a_firmware_that_no_controller_comes_to_in_its_time_goes_by_itself
 
 
 @pytest.mark.rule("R58", "R65", "R66")
+@pytest.mark.parametrize("kept", ["python"], indirect=True)
 async def test_a_soft_bridge_says_how_it_is_updated(kept: Kept) -> None:
-    if kept.is_c:
-        pytest.skip("this one is updated over the network")
     async with kept.running() as bench:
         peer = await bench.controller()
         assert (await bench.look()).identity.rights is NetworkRights.SETTINGS
