@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from command_line import Ended, Stmota
-from sample_answers import LAB, greeting
-from scripted_daemon import ScriptedDaemon, answer, serving
+from flash_answers import DONE, EVENTS, IMAGE, SHA256, ending
+from sample_answers import LAB, greeting, job
+from scripted_daemon import Answer, EventStream, ScriptedDaemon, answer, serving
 from stmota_client import main
+from stmota_protocol.api import JobState
 
 
 @pytest.fixture
@@ -51,3 +53,20 @@ def stmota(capsys: pytest.CaptureFixture[str]) -> Stmota:
         return Ended(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "fw.bin"
+    path.write_bytes(IMAGE)
+    return path
+
+
+@pytest.fixture
+def flashing(daemon: ScriptedDaemon) -> ScriptedDaemon:
+    """Script a daemon that has not seen the image, and whose job is done at once."""
+    daemon.on("HEAD", f"/v1/firmware/{SHA256}", Answer(status=404))
+    daemon.on("PUT", f"/v1/firmware/{SHA256}", Answer(status=201))
+    daemon.on("POST", "/v1/jobs", answer(job(JobState.QUEUED), 201))
+    daemon.on("GET", EVENTS, EventStream([ending(DONE)]))
+    return daemon
