@@ -138,14 +138,23 @@ def test_the_help_has_an_example_and_all_faults(sim: Sim, command: str) -> None:
         assert f"  {line}\n" in out
 
 
-def test_the_command_line_itself_loads_nothing_slow() -> None:
-    code = "import sys, stmota_simulator.cli; print(*sys.modules)"
-
+def modules_of(module: str) -> set[str]:
+    """Return what a module of ours imports, in a process of its own."""
+    code = f"import sys, {module}; print(*sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(finished.stdout.split())
 
-    loaded = set(finished.stdout.split())
+
+def test_the_command_line_itself_loads_nothing_slow() -> None:
+    loaded = modules_of("stmota_simulator.cli")
     assert "typer" in loaded
     assert loaded & {"trio", "zeroconf", "serial", "asyncio", "rich"} == set()
+
+
+def test_virtual_boards_load_nothing_that_only_tests_need() -> None:
+    loaded = modules_of("stmota_simulator.bridge_command")
+    assert "trio" in loaded
+    assert loaded & {"trio.testing", "pytest", "_pytest", "hypothesis"} == set()
 
 
 def test_the_chips_are_listed_with_their_layouts_and_bootloaders(sim: Sim) -> None:
