@@ -14,6 +14,7 @@ import trio
 
 from bridge_lab import LAB, Lab, bridge_lab
 from fake_edge import FakeEdge, FakeWork
+from plain_http import http_client
 from stmota_daemon.api import make_app
 from stmota_daemon.api_bridges import BridgeRoutes
 from stmota_daemon.api_daemon import DaemonRoutes
@@ -85,7 +86,6 @@ OpenApi = Callable[[], AbstractAsyncContextManager[Api]]
 @asynccontextmanager
 async def served_api(state_dir: Path, edge: FakeEdge, work: FakeWork) -> AsyncGenerator[Api]:
     path = state_dir / "run" / "s.sock"
-    transport = httpx.AsyncHTTPTransport(uds=str(path))
     with (
         trio.fail_after(WITHIN_S),
         held(Places(path, state_dir, state_dir / "config.toml")),
@@ -95,7 +95,7 @@ async def served_api(state_dir: Path, edge: FakeEdge, work: FakeWork) -> AsyncGe
         async with (
             bridge_lab(state_dir, edge, work, [LAB]) as lab,
             trio.open_nursery() as nursery,
-            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+            http_client(socket=path) as client,
         ):
             api = Api(lab, client, tcp.getsockname()[1], state_dir)
             nursery.start_soon(HttpServer(app_of(api, state_dir), [unix, tcp]).serve)

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import trio
 
+from plain_http import http_client
 from secure_daemon import WITHIN_S
 from stmota_daemon.config import BridgeConfig, Config
 from stmota_daemon.daemon import Daemon, opened
@@ -85,14 +86,13 @@ async def daemon_of(folder: Path, place: NetworkPlace) -> AsyncGenerator[DaemonA
     config = Config(
         name="tester", listen=("127.0.0.1", 0), mdns=False, bridges=(BridgeConfig("desk", place),)
     )
-    uds = httpx.AsyncHTTPTransport(uds=str(places.socket))
     with trio.fail_after(WITHIN_S), held(places), opened(places, config) as (services, listeners):
         daemon = Daemon(services, config, places.config_file)
         port = listeners[1].getsockname()[1]
         async with (
             trio.open_nursery() as nursery,
-            httpx.AsyncClient(transport=uds, base_url="http://localhost", timeout=WITHIN_S) as unix,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=WITHIN_S) as tcp,
+            http_client(socket=places.socket) as unix,
+            http_client(f"http://127.0.0.1:{port}") as tcp,
         ):
             await nursery.start(daemon.run, listeners)
             yield DaemonApi(services.events, unix, tcp)

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 import trio
 import trio.testing
 
 from api_lab import GREETING, OpenApi, problem_of
+from plain_http import http_client
 from stmota_protocol.api import DaemonGreeting, ProblemCode
 
 
@@ -91,7 +91,7 @@ async def test_a_web_page_is_refused(open_api: OpenApi) -> None:
     ],
 )
 async def test_on_tcp_only_loopback_names_are_answered(open_api: OpenApi, host: str, status: int) -> None:
-    async with open_api() as api, httpx.AsyncClient() as client:
+    async with open_api() as api, http_client() as client:
         answer = await client.get(f"http://127.0.0.1:{api.port}/v1/greeting", headers={"Host": host})
         assert answer.status_code == status
 
