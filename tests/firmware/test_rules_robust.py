@@ -109,8 +109,9 @@ async def test_a_target_that_never_stops_talking_starves_nothing_and_what_is_los
 
     nursery.start_soon(talk)
     peer = await bench.controller()
+    await peer.send(Ping(1))
     while (await bench.look()).console_next <= base + 2 * ring:
-        await peer.send(Ping(1))
+        await peer.send(Ping(2))
     await peer.send(BeginRun(1, Unclaimed.CONSOLE))
     await peer.send(*(BatchRequest(1, number, Batch((Wait(100),))) for number in range(ROUNDS)), EndRun(1))
     found: list[object] = []
